@@ -1,0 +1,87 @@
+// Server: N reactors on N threads that serve the same endpoints.
+//
+//        listen() ─► one listener for each reactor and SO_REUSEPORT (Balance::kernel)
+//                    or one listener that hands over (Balance::hand_over)
+//
+//        reactor 0 ── thread 0 ── its protocol ── its connections      nothing shared between
+//        reactor 1 ── thread 1 ── its protocol ── its connections      threads on the hot path
+//
+//   OWNERSHIP  Owns reactors, protocols, threads and listeners.
+//   THREAD     Construct, listen(), start(), join() and destroy on one thread; drain(), stop(),
+//              counters() and connections() from any.
+//   ERRORS     The constructor and listen() throw std::system_error; nothing is served before
+//              start(), so a failing set-up leaves no half-started server behind.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "tern/connection.hpp"
+#include "tern/datagram_socket.hpp"
+#include "tern/endpoint.hpp"
+#include "tern/export.hpp"
+#include "tern/listener.hpp"
+#include "tern/reactor.hpp"
+
+namespace tern {
+
+enum class Balance : std::uint8_t {
+  // Each reactor listens on its own (SO_REUSEPORT) and the kernel spreads connections by a hash.
+  // Cheapest; uneven with few connections. With one reactor, and for Unix sockets, same as hand_over.
+  kernel,
+  // The first reactor accepts and gives each connection to the reactor with the fewest.
+  hand_over,
+};
+
+struct ServerOptions {
+  unsigned workers = 1;  // reactors, each on a thread of its own; 1 to 1,024
+  Balance balance = Balance::kernel;
+  ReactorOptions reactor;
+  ListenerOptions listener;
+  Limits limits;
+  // While draining, a connection is idle when nothing is queued and no byte has moved for this long.
+  Duration drain_quiet = std::chrono::milliseconds(500);
+};
+
+class TERN_API Server {
+ public:
+  // Called once for each reactor, on the thread that calls listen(), before start().
+  using ProtocolFactory = std::function<std::unique_ptr<Protocol>(Reactor&)>;
+  using DatagramProtocolFactory = std::function<std::unique_ptr<DatagramProtocol>(Reactor&)>;
+
+  explicit Server(const ServerOptions& options = {});
+  // stop() and join().
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Binds; returns where, with the port the kernel chose if 0 was asked. REQUIRES not started.
+  Endpoint listen(const Endpoint& endpoint, const ProtocolFactory& factory);
+  Endpoint listen_datagrams(const Endpoint& endpoint, const DatagramProtocolFactory& factory);
+
+  void start();
+  // Until drain() or stop() has ended every reactor.
+  void join();
+
+  // Graceful end: listeners and datagram sockets close at once; idle connections are finished; busy
+  // ones are served until they end, or until `timeout` has passed and they are aborted (reason
+  // drain_timeout). Returns at once; join() returns as soon as the last connection is gone.
+  void drain(Duration timeout);
+  // Ends now; open connections are aborted.
+  void stop();
+
+  // Each reactor's numbers, as of a moment ago. Waits for the reactors to answer. REQUIRES not
+  // called on one of this server's reactors.
+  std::vector<Counters> counters();
+  // Connections alive on each reactor: the gauge that hand_over balances by.
+  std::vector<std::size_t> connections() const;
+
+ private:
+  struct Worker;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tern

@@ -1,0 +1,46 @@
+// Named socket settings, applied by listeners, connectors and datagram sockets.
+//
+//   Plain values, any thread. A setting that the platform refuses makes the set-up call throw
+//   std::system_error with the setting's name; nothing is dropped silently.
+//
+// Sources: socket(7), tcp(7), ip(7), ipv6(7).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace tern {
+
+// Keep-alive probes of an idle connection. Resolution: whole seconds, at least 1 s.
+struct KeepAlive {
+  std::chrono::seconds idle{60};      // silence before the first probe
+  std::chrono::seconds interval{10};  // between probes
+  std::uint32_t probes = 6;           // unanswered ones before the connection is reset; 1 to 127
+};
+
+struct SocketOptions {
+  // TCP_NODELAY: small writes leave at once. The library merges what one turn queues, so Nagle's
+  // algorithm only adds delay; it can be wanted for bulk over slow links.
+  bool no_delay = true;
+  // SO_KEEPALIVE with its times; absent: off.
+  std::optional<KeepAlive> keep_alive;
+  // SO_RCVBUF and SO_SNDBUF in bytes; absent: the kernel's auto-tuning, which a value turns off.
+  // Linux doubles the value for its own bookkeeping.
+  std::optional<std::uint32_t> receive_buffer_bytes;
+  std::optional<std::uint32_t> send_buffer_bytes;
+};
+
+struct ListenOptions {
+  SocketOptions socket;
+  // Connections the kernel may hold before they are accepted. Clamped by the kernel
+  // (net.core.somaxconn on Linux); what is in force is logged by the command.
+  int backlog = 4096;
+  // IPV6_V6ONLY, always set explicitly, so that [::] never takes IPv4 by a system default.
+  bool v6_only = true;
+  // SO_REUSEPORT (balanced by the kernel): several listeners on one port, one per reactor.
+  // Backends: epoll, io_uring. Elsewhere the set-up call throws operation_not_supported.
+  bool reuse_port = false;
+};
+
+}  // namespace tern
