@@ -1,8 +1,8 @@
 // TERN_API marks what the library exports. Everything else stays hidden inside it.
 //
-//   The build defines TERN_BUILDING while it compiles the library. Whoever links the static library
-//   on a system with import libraries defines TERN_STATIC; the pkg-config file and the CMake package
-//   do so where it is needed. On other systems neither macro changes anything for a user.
+//   The build defines TERN_BUILDING while it compiles the library. On a system with import
+//   libraries, whoever links the static library defines TERN_STATIC; the pkg-config file and the
+//   CMake package do so where it is needed. Elsewhere neither macro changes anything for a user.
 //
 // No platform is named here: the compiler is asked which attributes it knows.
 #pragma once
