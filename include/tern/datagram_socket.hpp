@@ -46,8 +46,7 @@ class TERN_API DatagramSocket {
   // Bound to `local` (Family::none: any port of `remote`'s family). With `remote` the socket is
   // connected: only that peer is heard, and bounced sends are told.
   static DatagramSocket& open(Reactor& reactor, DatagramProtocol& protocol, const Endpoint& local,
-                              const Endpoint& remote = {}, const SocketOptions& options = {},
-                              bool reuse_port = false);
+                              const Endpoint& remote = {}, const SocketOptions& options = {});
 
   DatagramSocket(const DatagramSocket&) = delete;
   DatagramSocket& operator=(const DatagramSocket&) = delete;

@@ -29,6 +29,10 @@ struct SocketOptions {
   // Linux doubles the value for its own bookkeeping.
   std::optional<std::uint32_t> receive_buffer_bytes;
   std::optional<std::uint32_t> send_buffer_bytes;
+  // SO_REUSEPORT: several listeners (or datagram sockets) on one port, one for each reactor, and the
+  // kernel spreads what comes over them. Heeded by listeners and datagram sockets.
+  // Backends: epoll, io_uring, simulated. Elsewhere set-up fails with operation_not_supported.
+  bool reuse_port = false;
 };
 
 struct ListenOptions {
@@ -38,9 +42,6 @@ struct ListenOptions {
   int backlog = 4096;
   // IPV6_V6ONLY, always set explicitly, so that [::] never takes IPv4 by a system default.
   bool v6_only = true;
-  // SO_REUSEPORT (balanced by the kernel): several listeners on one port, one per reactor.
-  // Backends: epoll, io_uring. Elsewhere the set-up call throws operation_not_supported.
-  bool reuse_port = false;
 };
 
 }  // namespace tern

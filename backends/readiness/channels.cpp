@@ -1,0 +1,271 @@
+#include "backends/readiness/channels.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cassert>
+
+namespace tern::readiness {
+
+Channels::Channels(const PollerOptions& options)
+    : receive_bytes_(options.receive_bytes),
+      datagram_bytes_(options.datagram_bytes),
+      receive_buffer_(new std::byte[options.receive_bytes]) {}
+
+Channels::~Channels() {
+  for (std::uint32_t index = 0; index < slots_used_; ++index) {
+    Slot& each = slot(index);
+    if (each.kind != SocketKind::none && !each.has(Slot::closing)) {
+      Sockets::close({each.fd, each.kind});
+    }
+  }
+}
+
+Channel Channels::add(Socket socket, Owner* owner) {
+  std::uint32_t index = free_head_;
+  if (index != Channel::no_index) {
+    free_head_ = slot(index).next;
+  } else {
+    index = slots_used_++;
+    if (index / chunk_slots == chunks_.size()) {
+      chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
+    }
+  }
+  if (socket.kind == SocketKind::datagram && batch_ == nullptr) {
+    batch_ = std::make_unique<posix::DatagramBatch>(datagram_bytes_);
+  }
+  Slot& added = slot(index);
+  added.owner = owner;
+  added.fd = static_cast<int>(socket.handle);
+  added.next = Channel::no_index;
+  added.kind = socket.kind;
+  // A fresh socket has room to send; the kernel tells of input by an event.
+  added.flags = Slot::writable;
+  return {index, added.generation};
+}
+
+void Channels::give_back(Channel channel) {
+  Slot& freed = slot(channel.index);
+  ++freed.generation;
+  freed.kind = SocketKind::none;
+  freed.owner = nullptr;
+  freed.flags = 0;
+  freed.next = free_head_;
+  free_head_ = channel.index;
+}
+
+bool Channels::is_current(Channel channel) const {
+  return channel.index < slots_used_ && slot(channel.index).generation == channel.generation;
+}
+
+Slot& Channels::checked(Channel channel) {
+  assert(is_current(channel) && "a channel is used after its close completion");
+  Slot& found = slot(channel.index);
+  assert(!found.has(Slot::closing) && "a channel is used after close()");
+  return found;
+}
+
+Socket Channels::socket(Channel channel) const {
+  assert(is_current(channel));
+  const Slot& found = slot(channel.index);
+  return {found.fd, found.kind};
+}
+
+void Channels::enqueue(Slot& slot_to_queue, std::uint32_t index) {
+  if (slot_to_queue.has(Slot::queued)) return;
+  slot_to_queue.set(Slot::queued);
+  slot_to_queue.next = Channel::no_index;
+  if (ready_tail_ == Channel::no_index) {
+    ready_head_ = index;
+  } else {
+    slot(ready_tail_).next = index;
+  }
+  ready_tail_ = index;
+  ++ready_count_;
+}
+
+void Channels::begin_turn() {
+  turn_left_ = ready_count_;
+  failed_left_ = failed_.size();
+  accepts_left_ = accepts_per_turn_max;
+}
+
+void Channels::order(Channel channel, std::uint16_t want) {
+  Slot& ordered = checked(channel);
+  ordered.set(want);
+  if (ordered.has(Slot::readable)) enqueue(ordered, channel.index);
+}
+
+void Channels::stop(Channel channel, Operation operation) {
+  assert(operation == Operation::accept || operation == Operation::receive);
+  checked(channel).clear(operation == Operation::accept ? Slot::wants_accept
+                                                        : Slot::wants_receive);
+}
+
+void Channels::fail(Channel channel, Operation operation, int errno_value) {
+  failed_.push_back({channel, operation, posix::error_from(errno_value)});
+}
+
+bool Channels::next_failed(Completion& completion) {
+  while (failed_left_ > 0) {
+    --failed_left_;
+    const Failed failed = failed_.front();
+    failed_.erase(failed_.begin());
+    if (!is_current(failed.channel)) continue;
+    const Slot& of = slot(failed.channel.index);
+    if (of.has(Slot::closing)) continue;
+    completion.operation = failed.operation;
+    completion.owner = of.owner;
+    completion.channel = failed.channel;
+    completion.error = failed.error;
+    completion.count = 0;
+    ++counters_.completions;
+    return true;
+  }
+  return false;
+}
+
+bool Channels::next_queued(Completion& completion) {
+  while (turn_left_ > 0) {
+    --turn_left_;
+    --ready_count_;
+    const std::uint32_t index = ready_head_;
+    Slot& ready = slot(index);
+    ready_head_ = ready.next;
+    if (ready_head_ == Channel::no_index) ready_tail_ = Channel::no_index;
+    ready.clear(Slot::queued);
+    if (perform(ready, index, completion)) return true;
+  }
+  return next_failed(completion);
+}
+
+void Channels::connect(Channel channel, const Endpoint& endpoint) {
+  Slot& connecting = checked(channel);
+  const posix::Address address(endpoint);
+  // Registering an unconnected socket already brought an event ("hung up"); it means nothing.
+  connecting.clear(Slot::readable | Slot::writable | Slot::ending);
+  if (::connect(connecting.fd, address.get(), address.size) == 0) {
+    // Unix sockets, mostly. The success is told by next() like any other.
+    connecting.set(Slot::wants_connect | Slot::writable);
+    enqueue(connecting, channel.index);
+  } else if (errno == EINPROGRESS || errno == EINTR) {
+    connecting.set(Slot::wants_connect);
+  } else {
+    fail(channel, Operation::connect, errno);
+  }
+}
+
+std::size_t Channels::send(Channel channel, std::span<const Slice> slices) {
+  Slot& sending = checked(channel);
+  assert(!sending.has(Slot::wants_send) && "at most one send per channel is unfinished");
+  std::size_t offered = 0;
+  ssize_t sent = 0;
+  ++counters_.send_calls;
+  if (slices.size() == 1) {
+    offered = slices[0].size();
+    sent = ::send(sending.fd, slices[0].data(), offered, MSG_NOSIGNAL);
+  } else {
+    std::array<iovec, slices_max> parts;
+    std::size_t count = 0;
+    for (; count < slices.size() && count < slices_max; ++count) {
+      parts[count] = {const_cast<std::byte*>(slices[count].data()), slices[count].size()};
+      offered += slices[count].size();
+    }
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = count;
+    sent = ::sendmsg(sending.fd, &message, MSG_NOSIGNAL);
+    // What lies beyond the last slice looked at is not taken, and must be asked for again.
+    for (; count < slices.size(); ++count) offered += slices[count].size();
+  }
+  if (sent >= 0) [[likely]] {
+    const auto taken = static_cast<std::size_t>(sent);
+    counters_.sent_bytes += taken;
+    if (taken == offered) [[likely]] return taken;
+    sending.set(Slot::wants_send);
+    if (slices.size() > slices_max) {
+      enqueue(sending, channel.index);  // the socket may have room for the rest
+    } else {
+      sending.clear(Slot::writable);  // taking less than offered has filled the socket
+    }
+    return taken;
+  }
+  if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    ++counters_.would_blocks;
+    sending.set(Slot::wants_send);
+    sending.clear(Slot::writable);
+  } else if (errno == EINTR || errno == ENOBUFS || errno == ENOMEM) {
+    // Of these no event will tell: the next turn tries again.
+    sending.set(Slot::wants_send);
+    enqueue(sending, channel.index);
+  } else {
+    fail(channel, Operation::send, errno);
+  }
+  return 0;
+}
+
+// True when sending may go on. A bounce of an earlier datagram is told once and the current one
+// tried again; a datagram that the kernel will never take is told and skipped.
+bool Channels::skip_refused_datagram(Channel channel, Slot& sending, int errno_value,
+                                     bool& retried) {
+  if (errno_value == EAGAIN || errno_value == EWOULDBLOCK) {
+    ++counters_.would_blocks;
+    sending.set(Slot::wants_send);
+    sending.clear(Slot::writable);
+    return false;
+  }
+  if (errno_value == EINTR) return true;
+  if (errno_value == ENOBUFS || errno_value == ENOMEM) {
+    sending.set(Slot::wants_send);
+    enqueue(sending, channel.index);
+    return false;
+  }
+  fail(channel, Operation::send, errno_value);
+  retried = errno_value == ECONNREFUSED && !retried;
+  return true;
+}
+
+std::size_t Channels::send_to(Channel channel, std::span<const Datagram> datagrams) {
+  Slot& sending = checked(channel);
+  assert(!sending.has(Slot::wants_send) && "at most one send per channel is unfinished");
+  std::size_t taken = 0;
+  bool retried = false;
+  while (taken < datagrams.size()) {
+    ++counters_.send_calls;
+    const int sent = batch_->send(sending.fd, datagrams.subspan(taken));
+    if (sent < 0) {
+      const int errno_value = errno;
+      if (!skip_refused_datagram(channel, sending, errno_value, retried)) break;
+      if (errno_value != EINTR && !retried) ++taken;
+      continue;
+    }
+    retried = false;
+    for (int i = 0; i < sent; ++i) counters_.sent_bytes += datagrams[taken++].bytes.size();
+    counters_.sent_datagrams += static_cast<std::uint64_t>(sent);
+  }
+  return taken;
+}
+
+void Channels::shutdown_send(Channel channel) {
+  const Slot& ended = checked(channel);
+  assert(!ended.has(Slot::wants_send) && "a send is unfinished");
+  // It fails only when the peer is already gone, which receive() tells.
+  (void)::shutdown(ended.fd, SHUT_WR);
+}
+
+void Channels::close(Channel channel) {
+  Slot& closed = checked(channel);
+  Sockets::close({closed.fd, closed.kind});
+  const bool was_queued = closed.has(Slot::queued);
+  closed.flags = Slot::closing;
+  if (was_queued) {
+    closed.set(Slot::queued);
+  } else {
+    enqueue(closed, channel.index);
+  }
+}
+
+}  // namespace tern::readiness

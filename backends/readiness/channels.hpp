@@ -1,0 +1,140 @@
+// What readiness kernels share: epoll and kqueue only say *when* a call would not block, so the
+// non-blocking calls are ours to make. This is the half of a reactor that turns "readable" and
+// "writable" into finished I/O; the other half, hearing of readiness, is each backend's own.
+//
+//        kernel event ──► perform(): which order stands? make its one call ──► completion
+//                             │  more may be there
+//                             └────► ready queue ──► the next turn, after everybody else
+//
+//   Edges: a slot remembers `readable` and `writable` until a call finds nothing to do, so each
+//   socket is registered with the kernel once and interest never changes. A receive that does not
+//   fill the buffer has drained the socket, unless the kernel has spoken of the stream's end.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "backends/poller.hpp"
+#include "backends/socket/posix.hpp"
+
+namespace tern::readiness {
+
+// 24 bytes for each socket; slots are found by index and never move.
+struct Slot {
+  static constexpr std::uint16_t readable = 1U << 0;  // an edge not yet used up
+  static constexpr std::uint16_t writable = 1U << 1;
+  static constexpr std::uint16_t ending = 1U << 2;  // the kernel spoke of an end or an error
+  static constexpr std::uint16_t wants_accept = 1U << 3;  // standing orders
+  static constexpr std::uint16_t wants_receive = 1U << 4;
+  static constexpr std::uint16_t wants_connect = 1U << 5;  // orders for one completion
+  static constexpr std::uint16_t wants_send = 1U << 6;
+  static constexpr std::uint16_t queued = 1U << 7;  // in the ready queue
+  static constexpr std::uint16_t closing = 1U << 8;
+
+  Owner* owner = nullptr;
+  int fd = -1;
+  std::uint32_t generation = 0;
+  std::uint32_t next = Channel::no_index;  // in the ready queue, or in the list of free slots
+  std::uint16_t flags = 0;
+  SocketKind kind = SocketKind::none;
+
+  bool has(std::uint16_t mask) const { return (flags & mask) != 0; }
+  void set(std::uint16_t mask) { flags = static_cast<std::uint16_t>(flags | mask); }
+  void clear(std::uint16_t mask) { flags = static_cast<std::uint16_t>(flags & ~mask); }
+};
+
+class Channels {
+ public:
+  using Sockets = posix::Sockets;
+
+  void accept(Channel channel) { order(channel, Slot::wants_accept); }
+  void receive(Channel channel) { order(channel, Slot::wants_receive); }
+  void stop(Channel channel, Operation operation);
+  void connect(Channel channel, const Endpoint& endpoint);
+  std::size_t send(Channel channel, std::span<const Slice> slices);
+  std::size_t send_to(Channel channel, std::span<const Datagram> datagrams);
+  void shutdown_send(Channel channel);
+  void close(Channel channel);
+
+  Time now() const { return now_; }
+  Socket socket(Channel channel) const;
+  // The kernel copies what it takes, at once.
+  static constexpr bool keeps_slices() { return false; }
+  const PollerCounters& counters() const { return counters_; }
+
+ protected:
+  explicit Channels(const PollerOptions& options);
+  ~Channels();
+  Channels(const Channels&) = delete;
+  Channels& operator=(const Channels&) = delete;
+
+  // A slot for the socket. The backend registers it with the kernel, or gives it back.
+  Channel add(Socket socket, Owner* owner);
+  void give_back(Channel channel);
+  Slot& slot(std::uint32_t index) { return chunks_[index / chunk_slots][index % chunk_slots]; }
+  const Slot& slot(std::uint32_t index) const {
+    return chunks_[index / chunk_slots][index % chunk_slots];
+  }
+
+  // Whether the coming wait must not block: something is ready already.
+  bool has_more() const { return ready_head_ != Channel::no_index || !failed_.empty(); }
+  // After the wait: what is queued now belongs to this turn, what will be queued to the next.
+  void begin_turn();
+  // The kernel's news about a slot: remembers it and does one thing, if an order stands for it.
+  bool heard(Slot& slot, std::uint32_t index, std::uint16_t news, Completion& completion) {
+    slot.set(news);
+    // A queued slot has its one call of this turn still to come, or has had it.
+    return !slot.has(Slot::queued) && perform(slot, index, completion);
+  }
+  // What was left over from the last turn.
+  bool next_queued(Completion& completion);
+
+  PollerCounters counters_;
+  Time now_{};
+
+ private:
+  static constexpr std::uint32_t chunk_slots = 256;
+  static constexpr unsigned accepts_per_turn_max = 64;
+
+  // An order that failed on the spot; told by next(), because no call calls back.
+  struct Failed {
+    Channel channel;
+    Operation operation;
+    std::error_code error;
+  };
+
+  bool is_current(Channel channel) const;
+  Slot& checked(Channel channel);
+  void order(Channel channel, std::uint16_t want);
+  void enqueue(Slot& slot, std::uint32_t index);
+  void fail(Channel channel, Operation operation, int errno_value);
+  bool next_failed(Completion& completion);
+
+  bool perform(Slot& slot, std::uint32_t index, Completion& completion);
+  bool perform_close(Slot& slot, std::uint32_t index, Completion& completion);
+  bool perform_connect(Slot& slot, std::uint32_t index, Completion& completion);
+  bool perform_send(Slot& slot, std::uint32_t index, Completion& completion);
+  bool perform_receive(Slot& slot, std::uint32_t index, Completion& completion);
+  bool receive_failed(Slot& slot, std::uint32_t index, Completion& completion);
+  bool perform_receive_datagrams(Slot& slot, std::uint32_t index, Completion& completion);
+  bool perform_accept(Slot& slot, std::uint32_t index, Completion& completion);
+  bool skip_refused_datagram(Channel channel, Slot& slot, int errno_value, bool& retried);
+
+  std::vector<std::unique_ptr<Slot[]>> chunks_;
+  std::uint32_t slots_used_ = 0;
+  std::uint32_t free_head_ = Channel::no_index;
+  std::uint32_t ready_head_ = Channel::no_index;
+  std::uint32_t ready_tail_ = Channel::no_index;
+  std::uint32_t ready_count_ = 0;
+  std::uint32_t turn_left_ = 0;  // of the ready queue, how many belong to this turn
+  unsigned accepts_left_ = 0;
+  std::size_t receive_bytes_;
+  std::size_t datagram_bytes_;
+  std::unique_ptr<std::byte[]> receive_buffer_;
+  std::unique_ptr<posix::DatagramBatch> batch_;  // made with the first datagram socket
+  std::vector<Failed> failed_;
+  std::size_t failed_left_ = 0;  // of failed_, how many belong to this turn
+};
+
+}  // namespace tern::readiness

@@ -1,0 +1,103 @@
+// What Linux does its own way in POSIX sockets: accept4, recvmmsg and sendmmsg, TCP_KEEPIDLE,
+// balancing SO_REUSEPORT.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+
+#include "backends/socket/posix.hpp"
+
+namespace tern::posix {
+
+int open_socket(int family, int type) {
+  return ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+int accept_socket(int listener) {
+  return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int set_keep_alive_times(int fd, const KeepAlive& times) {
+  const auto seconds = [](std::chrono::seconds value) {
+    return static_cast<int>(std::clamp<std::int64_t>(value.count(), 1, 32767));
+  };
+  const int idle = seconds(times.idle);
+  const int interval = seconds(times.interval);
+  const int probes = static_cast<int>(std::clamp<std::uint32_t>(times.probes, 1, 127));
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) != 0) return -1;
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval) != 0) return -1;
+  return ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+int set_reuse_port(int fd) {
+  const int on = 1;
+  return ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+}
+
+void bind_address_only(int fd) {
+  const int on = 1;
+  // Without it bind() reserves one of 28,000 ports for every destination at once; before Linux 4.2
+  // it is simply that way.
+  (void)::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+}
+
+struct DatagramBatch::Kernel {
+  std::array<mmsghdr, datagrams_max> messages{};
+  std::array<iovec, datagrams_max> slices{};
+  std::array<Address, datagrams_max> addresses{};
+};
+
+DatagramBatch::DatagramBatch(std::size_t datagram_bytes)
+    : datagram_bytes_(datagram_bytes),
+      datagrams_(datagrams_max),
+      // Left unwritten: pages that no datagram reaches are never touched.
+      bytes_(new std::byte[datagrams_max * datagram_bytes]),
+      kernel_(std::make_unique<Kernel>()) {}
+
+DatagramBatch::~DatagramBatch() = default;
+
+int DatagramBatch::receive(int fd) {
+  for (std::size_t i = 0; i < datagrams_max; ++i) {
+    kernel_->slices[i] = {bytes_.get() + i * datagram_bytes_, datagram_bytes_};
+    msghdr& header = kernel_->messages[i].msg_hdr;
+    header = {};
+    header.msg_name = kernel_->addresses[i].get();
+    header.msg_namelen = sizeof(sockaddr_storage);
+    header.msg_iov = &kernel_->slices[i];
+    header.msg_iovlen = 1;
+  }
+  count_ = 0;
+  const int received = ::recvmmsg(fd, kernel_->messages.data(), datagrams_max, 0, nullptr);
+  if (received <= 0) return received;
+  count_ = static_cast<std::size_t>(received);
+  for (std::size_t i = 0; i < count_; ++i) {
+    const mmsghdr& message = kernel_->messages[i];
+    datagrams_[i].bytes = {bytes_.get() + i * datagram_bytes_, message.msg_len};
+    datagrams_[i].peer =
+        endpoint_from(kernel_->addresses[i].storage, message.msg_hdr.msg_namelen);
+    datagrams_[i].truncated = (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
+  }
+  return received;
+}
+
+int DatagramBatch::send(int fd, std::span<const Datagram> datagrams) {
+  const std::size_t count = std::min(datagrams.size(), datagrams_max);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Datagram& datagram = datagrams[i];
+    kernel_->slices[i] = {const_cast<std::byte*>(datagram.bytes.data()), datagram.bytes.size()};
+    msghdr& header = kernel_->messages[i].msg_hdr;
+    header = {};
+    if (datagram.peer.family() != Family::none) {
+      kernel_->addresses[i] = Address(datagram.peer);
+      header.msg_name = kernel_->addresses[i].get();
+      header.msg_namelen = kernel_->addresses[i].size;
+    }
+    header.msg_iov = &kernel_->slices[i];
+    header.msg_iovlen = 1;
+  }
+  return ::sendmmsg(fd, kernel_->messages.data(), static_cast<unsigned>(count), MSG_NOSIGNAL);
+}
+
+}  // namespace tern::posix

@@ -1,0 +1,86 @@
+// POSIX sockets: the set-up calls of the contract, address conversion and error mapping.
+//
+//   What differs between Linux and the BSDs is declared here and defined in one file for each
+//   (linux.cpp, ...); the rest is in posix.cpp.
+//
+// Sources: socket(7), accept(2), recvmmsg(2), getaddrinfo(3), POSIX.1-2017 XSH 2.10.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "backends/poller.hpp"
+
+namespace tern::posix {
+
+struct Sockets {
+  static Socket listen(const Endpoint& endpoint, const ListenOptions& options,
+                       std::error_code& error);
+  static Socket stream(Family family, const Endpoint& source, const SocketOptions& options,
+                       std::error_code& error);
+  static Socket datagram(const Endpoint& local, const Endpoint& remote,
+                         const SocketOptions& options, std::error_code& error);
+  static Endpoint local(Socket socket);
+  static Endpoint peer(Socket socket);
+  static void reset_on_close(Socket socket);
+  static void close(Socket socket);
+  static std::vector<Endpoint> resolve(std::string_view host, std::uint16_t port,
+                                       std::error_code& error);
+};
+
+// An errno value in the contract's vocabulary.
+std::error_code error_from(int errno_value);
+
+// A kernel address. `size` is what the kernel is told or has told.
+struct Address {
+  socklen_t size = sizeof(sockaddr_storage);
+  sockaddr_storage storage;
+
+  Address() = default;
+  explicit Address(const Endpoint& endpoint);
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+Endpoint endpoint_from(const sockaddr_storage& storage, socklen_t size);
+
+// A new descriptor, non-blocking and close-on-exec, or -1 and errno.
+int open_socket(int family, int type);
+// The same for a waiting connection.
+int accept_socket(int listener);
+// Applies keep-alive times, which each system names differently. 0, or -1 and errno.
+int set_keep_alive_times(int fd, const KeepAlive& times);
+// Asks the kernel to spread connections over the listeners of one port. 0, or -1 and errno.
+int set_reuse_port(int fd);
+// Defers the choice of a source port to connect(), where that saves ports. Best effort.
+void bind_address_only(int fd);
+
+// The room for one batch of received datagrams, allocated once for each poller that needs it.
+class DatagramBatch {
+ public:
+  explicit DatagramBatch(std::size_t datagram_bytes);
+  ~DatagramBatch();
+
+  // Receives as many as are there, up to datagrams_max. Returns the count, or -1 and errno.
+  int receive(int fd);
+  std::span<const Datagram> received() const { return {datagrams_.data(), count_}; }
+  // Hands over at most datagrams_max. Returns how many the kernel took, or -1 and errno.
+  int send(int fd, std::span<const Datagram> datagrams);
+
+ private:
+  struct Kernel;  // the system's own structures
+
+  std::size_t datagram_bytes_;
+  std::size_t count_ = 0;
+  std::vector<Datagram> datagrams_;
+  std::unique_ptr<std::byte[]> bytes_;
+  std::unique_ptr<Kernel> kernel_;
+};
+
+}  // namespace tern::posix
