@@ -105,6 +105,11 @@ class Includes(TidyTest):
         self.finds('tools/a.cpp', text('#include "backends/poller.hpp"'), 1,
                    'tools use include/tern')
 
+    def test_tools_name_their_system(self):
+        self.finds('tools/a.cpp', text('#include <unistd.h>'), 1, 'a file of one system')
+        os.remove(os.path.join(self.root, 'tools/a.cpp'))
+        self.passes('tools/a_posix.cpp', text('#include <unistd.h>'))
+
     def test_platform_macros(self):
         self.finds('src/a.cpp', text('#ifdef __linux__', '#endif'), 1, 'the build chooses files')
         self.passes('src/a.cpp', text('// Not on __linux__ only.', 'int a();'))
