@@ -1,0 +1,1 @@
+"""The parts of bench/compare: one module per question, and what they share."""

@@ -1,0 +1,103 @@
+"""Which servers and which workloads there are."""
+
+import json
+import os
+import shlex
+from dataclasses import dataclass
+
+from .process import Failure, UsageFailure
+
+FLOOR = "bare_epoll"
+CONTROL = "bare_epoll (control)"
+PEERS = (FLOOR, "libuv_echo", "libev_echo", "libevent_echo", "asio_echo")
+TERN = "tern"
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    message_bytes: int
+    connections: int
+    depth: int = 1
+    idle_connections: int = 0
+    churn: bool = False
+
+    def describe(self):
+        text = f"{self.connections:,} connections, {self.message_bytes:,} B, depth {self.depth}"
+        if self.idle_connections:
+            text += f", {self.idle_connections:,} more connections idle"
+        if self.churn:
+            text += ", one message per connection"
+        return text
+
+
+WORKLOADS = {workload.name: workload for workload in (
+    Workload("64x50", 64, 50),
+    Workload("64x1000", 64, 1000),
+    Workload("16x64x100", 64, 100, depth=16),
+    Workload("16KiBx50", 16 * 1024, 50),
+    Workload("10k-100active", 64, 100, idle_connections=9_900),
+    Workload("churn", 64, 50, churn=True),
+)}
+
+
+def choose_workloads(names):
+    unknown = [name for name in names if name not in WORKLOADS]
+    if unknown:
+        raise UsageFailure(f"--workload {unknown[0]}: unknown; there are {', '.join(WORKLOADS)}")
+    return [WORKLOADS[name] for name in names]
+
+
+def split_list(text):
+    return [part for part in (piece.strip() for piece in text.split(",")) if part]
+
+
+def choose_servers(build, wanted, additional, warn):
+    """Returns {name: command}, the floor first. `wanted` is None for all that are built;
+    `additional` holds NAME=COMMAND texts. A server that was asked for by name must exist; one that
+    was not is skipped aloud."""
+    commands = {name: [os.path.join(build, "bench", "peers", name)] for name in PEERS}
+    commands[TERN] = [os.path.join(build, "tern"), "echo", "--listen", "tcp://127.0.0.1:0",
+                      "--workers", "1"]
+    for text in additional:
+        name, equals, command = text.partition("=")
+        if not equals or not name or not command.strip():
+            raise UsageFailure(f"--server {text}: expected NAME=COMMAND")
+        if name in commands or name == CONTROL:
+            raise UsageFailure(f"--server {text}: the name {name} is taken")
+        commands[name] = shlex.split(command)
+        if wanted is not None and name not in wanted:
+            wanted = [*wanted, name]
+
+    unknown = [name for name in wanted or () if name not in commands]
+    if unknown:
+        raise UsageFailure(f"--servers {unknown[0]}: unknown; there are {', '.join(commands)}")
+
+    chosen = {}
+    for name in [FLOOR, *(name for name in (wanted or commands) if name != FLOOR)]:
+        command = commands[name]
+        if (name in PEERS or name == TERN) and not os.access(command[0], os.X_OK):
+            problem = (f"{name}: {command[0]} is not built; run tools/setup bench {build} "
+                       f"-Dbenchmarks=enabled, then ninja -C {build}")
+            if name == FLOOR or wanted is not None:
+                raise Failure(problem)
+            warn(f"skipped {problem}")
+            continue
+        chosen[name] = command
+    return chosen
+
+
+def warn_of_slow_build(build, warn):
+    """Figures of a debug or sanitizer build mean nothing, and nothing else would say so."""
+    try:
+        path = os.path.join(build, "meson-info", "intro-buildoptions.json")
+        with open(path, encoding="utf-8") as file:
+            options = {option["name"]: option["value"] for option in json.load(file)}
+    except (OSError, ValueError, KeyError):
+        return
+    if options.get("optimization") not in ("2", "3", "s"):
+        warn(f"{build} is built with optimization={options.get('optimization')}; "
+             "use --buildtype=release")
+    if options.get("b_sanitize", "none") not in ("none", []):
+        warn(f"{build} is built with b_sanitize={options['b_sanitize']}; "
+             "the figures are the sanitizer's")

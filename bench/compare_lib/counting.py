@@ -1,0 +1,114 @@
+"""Exact counts: user-space instructions and system calls per message, each as the slope between two
+runs, so that start, connecting and ending cancel out."""
+
+import os
+import re
+import shutil
+import tempfile
+
+from .client import Client, lockstep
+from .process import Failure, Server
+
+
+def require_tool(name):
+    if shutil.which(name) is None:
+        raise Failure(f"{name} is not installed; on Debian: apt-get install {name}")
+
+
+def instructions_in(path, name):
+    """The total of a callgrind output file."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                match = re.match(r"(?:summary|totals): (\d+)", line)
+                if match:
+                    return {"instructions": int(match.group(1))}
+    except OSError:
+        pass
+    raise Failure(f"{name}: callgrind wrote no totals; the server must exit by itself on SIGTERM")
+
+
+def system_calls_in(path, name):
+    """{name: calls} of a table written by strace -c."""
+    calls = {}
+    try:
+        with open(path, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                fields = line.split()
+                if len(fields) >= 5 and fields[3].isdigit() and fields[-1] != "total":
+                    calls[fields[-1]] = int(fields[3])
+    except OSError:
+        pass
+    if not calls:
+        raise Failure(f"{name}: strace wrote no table; may this user trace processes?")
+    return calls
+
+
+INSTRUCTIONS = {
+    "tool": "valgrind",
+    "wrapper": lambda path: [
+        "valgrind", "--quiet", "--tool=callgrind", f"--callgrind-out-file={path}"],
+    "read": instructions_in,
+    "messages": (10_000, 30_000),
+}
+SYSTEM_CALLS = {
+    "tool": "strace",
+    "wrapper": lambda path: ["strace", "-f", "-c", "-o", path],
+    "read": system_calls_in,
+    "messages": (20_000, 60_000),
+}
+
+
+def count_run(how, name, command, workload, messages, cpu):
+    """One run under the tool; returns (messages echoed, counts)."""
+    with tempfile.TemporaryDirectory(prefix="bench-compare-") as directory:
+        path = os.path.join(directory, "counts")
+        with Server(name, command, cpu, how["wrapper"](path), batch=True) as server:
+            with lockstep(cpu), Client(server, workload.message_bytes, workload.depth) as client:
+                client.open(workload.connections)
+                echoed = client.run(messages)
+        return echoed, how["read"](path, name)
+
+
+def slope(how, name, command, workload, cpu, messages=None):
+    """Returns {what: count per message}."""
+    few, many = messages or how["messages"]
+    few_echoed, few_counts = count_run(how, name, command, workload, few, cpu)
+    many_echoed, many_counts = count_run(how, name, command, workload, many, cpu)
+    return {what: (many_counts.get(what, 0) - few_counts.get(what, 0)) / (many_echoed - few_echoed)
+            for what in {**few_counts, **many_counts}}
+
+
+def report_instructions(servers, workloads, cpu, out):
+    require_tool("valgrind")
+    out("User-space instructions per echoed message (callgrind, slope between "
+        f"{INSTRUCTIONS['messages'][0]:,} and {INSTRUCTIONS['messages'][1]:,} messages)")
+    results = {}
+    for workload in workloads:
+        out(f"\n{workload.name}: {workload.describe()}")
+        for name, command in servers.items():
+            count = slope(INSTRUCTIONS, name, command, workload, cpu)["instructions"]
+            results.setdefault(workload.name, {})[name] = count
+            out(f"  {name:<22}{count:>10.1f}")
+    return results
+
+
+def report_system_calls(servers, workloads, cpu, out):
+    require_tool("strace")
+    out("System calls per echoed message (strace, slope between "
+        f"{SYSTEM_CALLS['messages'][0]:,} and {SYSTEM_CALLS['messages'][1]:,} messages)")
+    results = {}
+    for workload in workloads:
+        out(f"\n{workload.name}: {workload.describe()}")
+        for name, command in servers.items():
+            calls = slope(SYSTEM_CALLS, name, command, workload, cpu)
+            # A handful over forty thousand messages (a timer, a clock) is not a cost per message.
+            calls = {call: count for call, count in calls.items() if abs(count) >= 0.0005}
+            results.setdefault(workload.name, {})[name] = calls
+            by_count = sorted(calls.items(), key=lambda item: -item[1])
+            listed = ", ".join(f"{call} {count:.3f}" for call, count in by_count)
+            out(f"  {name:<22}{sum(calls.values()):>7.3f}   {listed}")
+    return results
+
+
+REPORTS = {"instructions": report_instructions, "syscalls": report_system_calls}

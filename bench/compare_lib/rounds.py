@@ -1,0 +1,174 @@
+"""Interleaved rounds of timed runs, and what may be concluded from them.
+
+Machines drift, so only runs of the same round are compared, as ratios to the floor's run of that
+round. The floor is entered twice: what its twin's ratios spread over is what this machine cannot
+tell apart."""
+
+import statistics
+from dataclasses import asdict, dataclass
+
+from .catalogue import CONTROL, FLOOR
+from .client import Client
+from .process import Server
+
+FOREIGN_SHARE_LIMIT = 0.10
+REPEATS_OF_A_DISTURBED_RUN = 2
+ROUNDS_FOR_A_VERDICT = 5  # With fewer, chance alone leaves the control's range too often.
+SMALLEST_DIFFERENCE = 0.03  # Less is called no difference, however narrow the control was.
+RESOLUTION = 0.10  # A control wider than this cannot show that a server is level.
+
+METRICS = (
+    ("cpu_us_per_message", "server CPU, us per message", "{:.3f}"),
+    ("messages_per_second", "messages per second", "{:,.0f}"),
+    ("p99_us", "p99 latency, us", "{:,.0f}"),
+)
+
+
+@dataclass
+class Comparison:
+    """One server's ratios to the floor for one metric."""
+    median: float
+    lowest: float
+    highest: float
+    rounds: int  # that were undisturbed, or all where too few were
+    verdict: str
+
+
+def rotate(names, round_index):
+    """Each server takes each place of a round in turn, so that none always runs after the same
+    neighbour."""
+    shift = round_index % len(names)
+    return names[shift:] + names[:shift]
+
+
+def verdict(median, control):
+    """`above` or `below` only outside the control's spread, `level` only where that was narrow. The
+    spread is the whole range, less one extreme ratio in ten on each side: more rounds must not make
+    it wider for ever."""
+    trimmed = len(control) // 10
+    kept = sorted(control)[trimmed:len(control) - trimmed]
+    lowest = min(kept[0], 1.0 - SMALLEST_DIFFERENCE)
+    highest = max(kept[-1], 1.0 + SMALLEST_DIFFERENCE)
+    if median > highest:
+        return "above"
+    if median < lowest:
+        return "below"
+    if highest - 1.0 <= RESOLUTION and 1.0 - lowest <= RESOLUTION:
+        return "level"
+    return "not distinguishable"
+
+
+def is_disturbed(run):
+    return run.foreign_share > FOREIGN_SHARE_LIMIT
+
+
+def same_round_ratios(runs, name, metric):
+    """Returns (ratios to the floor, whether they may be judged). Rounds in which other processes
+    took part in either run are left out, as long as enough remain."""
+    pairs = list(zip(runs[name], runs[FLOOR]))
+    quiet = [pair for pair in pairs if not any(map(is_disturbed, pair))]
+    enough = len(quiet) >= ROUNDS_FOR_A_VERDICT
+    ratios = [getattr(run, metric) / getattr(floor, metric)
+              for run, floor in (quiet if enough else pairs)]
+    return ratios, enough
+
+
+def compare(runs, metric):
+    """Returns {server: Comparison} for every server but the floor."""
+    control, control_enough = same_round_ratios(runs, CONTROL, metric)
+    comparisons = {}
+    for name in runs:
+        if name == FLOOR:
+            continue
+        ratios, enough = same_round_ratios(runs, name, metric)
+        median = statistics.median(ratios)
+        if name == CONTROL:
+            judged = "control"
+        elif len(runs[name]) < ROUNDS_FOR_A_VERDICT:
+            judged = "too few rounds"
+        elif not (enough and control_enough):
+            judged = "too much disturbed"
+        else:
+            judged = verdict(median, control)
+        comparisons[name] = Comparison(median, min(ratios), max(ratios), len(ratios), judged)
+    return comparisons
+
+
+def run_once(loader, name, command, workload, server_cpu):
+    """One fresh server under load. We hold the idle connections, unless the loader can spread its
+    messages over them."""
+    with Server(name, command, server_cpu) as server, \
+            Client(server, workload.message_bytes) as idle:
+        if not loader.spreads:
+            idle.open(workload.idle_connections)
+        return loader.run(server, workload)
+
+
+def run_quietly(loader, name, command, workload, server_cpu):
+    """Repeats a disturbed run and keeps the one with least foreign CPU: chosen on that, not on the
+    result."""
+    candidates = []
+    for _ in range(1 + REPEATS_OF_A_DISTURBED_RUN):
+        candidates.append(run_once(loader, name, command, workload, server_cpu))
+        if not is_disturbed(candidates[-1]):
+            break
+    return min(candidates, key=lambda run: run.foreign_share)
+
+
+def measure(loader, servers, workload, round_count, server_cpu, progress):
+    """Returns {server: [Run of each round]}, the floor and its twin first."""
+    commands = {FLOOR: servers[FLOOR], CONTROL: servers[FLOOR], **servers}
+    runs = {name: [] for name in commands}
+    for round_index in range(round_count):
+        for name in rotate(list(commands), round_index):
+            progress(f"{workload.name}: round {round_index + 1} of {round_count}, {name}")
+            runs[name].append(run_quietly(loader, name, commands[name], workload, server_cpu))
+    return runs
+
+
+def print_metric(runs, metric, title, style, out):
+    comparisons = compare(runs, metric)
+    out(f"\n  {title:<28}{'median':>10}  {'min-max':<21}{'x floor':>8}  {'min-max':<13}verdict")
+    for name, server_runs in runs.items():
+        values = [getattr(run, metric) for run in server_runs]
+        spread = f"{style.format(min(values))}-{style.format(max(values))}"
+        line = f"  {name:<28}{style.format(statistics.median(values)):>10}  {spread:<21}"
+        if name in comparisons:
+            row = comparisons[name]
+            line += f"{row.median:>8.2f}  {f'{row.lowest:.2f}-{row.highest:.2f}':<13}{row.verdict}"
+        out(line.rstrip())
+    return {name: asdict(row) for name, row in comparisons.items()}
+
+
+def print_cautions(runs, out):
+    """What the reader must know before believing the tables."""
+    loader_share = statistics.median(run.loader_share for run in runs[FLOOR])
+    note = f"  loader at {loader_share:.0%} of its CPU against the floor"
+    if loader_share >= 0.9:
+        note += ": messages per second are its limit and cannot rank the fast servers"
+    out("\n" + note)
+    all_runs = [run for server_runs in runs.values() for run in server_runs]
+    disturbed = [run.foreign_share for run in all_runs if is_disturbed(run)]
+    if disturbed:
+        out(f"  {len(disturbed)} of {len(all_runs)} runs shared the CPUs with other processes, "
+            f"even when repeated (worst: {max(disturbed):.0%})")
+    if any(run.cpu_is_approximate for run in all_runs):
+        out("  the loader gave no server CPU: it was read over the whole runs, connecting and "
+            "warm-up included")
+
+
+def report(loader, servers, workloads, round_count, cpus, out, progress):
+    results = {}
+    for workload in workloads:
+        runs = measure(loader, servers, workload, round_count, cpus[0], progress)
+        progress("")
+        out(f"\n{workload.name}: {workload.describe()}; {round_count} rounds, "
+            f"server on CPU {cpus[0]}, loader on CPU {cpus[1]}")
+        comparisons = {metric: print_metric(runs, metric, title, style, out)
+                       for metric, title, style in METRICS}
+        print_cautions(runs, out)
+        results[workload.name] = {
+            "comparisons": comparisons,
+            "runs": {name: [asdict(run) for run in server_runs]
+                     for name, server_runs in runs.items()}}
+    return results
