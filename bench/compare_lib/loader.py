@@ -47,15 +47,15 @@ class Loader:
         return option in self._help
 
     @property
-    def spreads(self):
-        """Whether it can open all connections and let a few messages wander over them."""
-        return self.knows("--active")
+    def holds_idle(self):
+        """Whether it can hold connections without traffic beside those it loads."""
+        return self.knows("--idle")
 
     def _connections(self, workload):
-        if not workload.idle_connections or not self.spreads:
-            return ["-c", str(workload.connections)]
-        return ["-c", str(workload.connections + workload.idle_connections),
-                "--active", str(workload.connections)]
+        options = ["-c", str(workload.connections)]
+        if workload.idle_connections and self.holds_idle:
+            options += ["--idle", str(workload.idle_connections)]
+        return options
 
     def run(self, server, workload):
         """Loads the server once and returns the Run; any loader error is a Failure."""
@@ -116,8 +116,9 @@ class Loader:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Failure(f"{name}: the load generator's JSON is not as expected: "
                           f"{error!r}") from error
-        if report.get("errors"):
-            raise Failure(f"{name}: the load generator counted errors: {report['errors']}")
+        errors = report.get("errors", 0)
+        if (sum(errors.values()) if isinstance(errors, dict) else errors) != 0:
+            raise Failure(f"{name}: the load generator counted errors: {errors}")
         if report["messages_per_second"] <= 0:
             raise Failure(f"{name}: no message was echoed")
         return report

@@ -95,11 +95,10 @@ def compare(runs, metric):
 
 
 def run_once(loader, name, command, workload, server_cpu):
-    """One fresh server under load. We hold the idle connections, unless the loader can spread its
-    messages over them."""
+    """One fresh server under load. We hold the idle connections if the loader cannot."""
     with Server(name, command, server_cpu) as server, \
             Client(server, workload.message_bytes) as idle:
-        if not loader.spreads:
+        if not loader.holds_idle:
             idle.open(workload.idle_connections)
         return loader.run(server, workload)
 
