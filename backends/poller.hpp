@@ -133,7 +133,7 @@ struct PollerOptions {
 };
 
 // The set-up calls of one world: the operating system's, or the simulated network's. All are
-// non-blocking except resolve(). On failure they set `error` and return an invalid Socket.
+// non-blocking but for resolve(). On failure they set `error` and return an invalid Socket.
 //
 //   listen         a listening stream socket, bound; replaces a stale Unix socket file
 //   stream         an unbound, unconnected stream socket of the family, for Poller::connect().
@@ -143,20 +143,22 @@ struct PollerOptions {
 //   local, peer    the socket's addresses; Family::none when it has none
 //   reset_on_close its close becomes a reset (RST) that discards unsent bytes
 //   close          gives back a socket that is not attached
-//   resolve        every address of host, numeric or by name. Blocks: call it off the loop.
+//   resolve        every address of host, numeric or by name
+//   resolve_blocks whether resolve() may wait for the network, and must be called off the loop
 template <class S>
-concept is_sockets =
-    requires(Socket socket, const Endpoint& endpoint, const ListenOptions& listen_options,
-             const SocketOptions& options, std::string_view host, std::error_code& error) {
-      { S::listen(endpoint, listen_options, error) } -> std::same_as<Socket>;
-      { S::stream(endpoint.family(), endpoint, options, error) } -> std::same_as<Socket>;
-      { S::datagram(endpoint, endpoint, options, error) } -> std::same_as<Socket>;
-      { S::local(socket) } -> std::same_as<Endpoint>;
-      { S::peer(socket) } -> std::same_as<Endpoint>;
-      { S::reset_on_close(socket) } -> std::same_as<void>;
-      { S::close(socket) } -> std::same_as<void>;
-      { S::resolve(host, std::uint16_t{}, error) } -> std::same_as<std::vector<Endpoint>>;
-    };
+concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
+                              const ListenOptions& listen_options, const SocketOptions& options,
+                              std::string_view host, std::error_code& error) {
+  { S::listen(endpoint, listen_options, error) } -> std::same_as<Socket>;
+  { S::stream(endpoint.family(), endpoint, options, error) } -> std::same_as<Socket>;
+  { S::datagram(endpoint, endpoint, options, error) } -> std::same_as<Socket>;
+  { S::local(socket) } -> std::same_as<Endpoint>;
+  { S::peer(socket) } -> std::same_as<Endpoint>;
+  { S::reset_on_close(socket) } -> std::same_as<void>;
+  { S::close(socket) } -> std::same_as<void>;
+  { S::resolve(host, std::uint16_t{}, error) } -> std::same_as<std::vector<Endpoint>>;
+  { S::resolve_blocks } -> std::convertible_to<bool>;
+};
 
 // attach(socket, owner, error)
 //   Takes the socket; from now on it is closed by close(channel) only.
@@ -177,7 +179,7 @@ concept is_sockets =
 //            follows: with the count taken meanwhile (the caller drops those bytes and offers the
 //            rest again), or with an error.
 //   REQUIRES no unfinished send, no shutdown_send before. Empty slices are legal: nothing is sent.
-//   Where keeps_slices() is false the poller does not look at slices after the call, so they may
+//   The span itself is not kept. Where keeps_slices() is false the poller does not look at slices after the call, so they may
 //   die at once; where it is true they must stay until the `send` or `close` completion.
 // send_to(channel, datagrams)
 //   ENSURES  the number of datagrams taken at once; if fewer, one `send` completion follows as
@@ -202,28 +204,28 @@ concept is_sockets =
 // socket(channel)
 //   For Sockets::local() and Sockets::peer().
 template <class P>
-concept is_poller =
-    is_sockets<typename P::Sockets> && std::constructible_from<P, const PollerOptions&> &&
+concept is_poller = is_sockets<typename P::Sockets> &&
+    std::constructible_from<P, const PollerOptions&> &&
     requires(P poller, const P const_poller, Socket socket, Owner* owner, Channel channel,
              const Endpoint& endpoint, std::span<const Slice> slices,
              std::span<const Datagram> datagrams, Completion& completion, std::error_code& error) {
-      { P::name } -> std::convertible_to<std::string_view>;
-      { poller.attach(socket, owner, error) } -> std::same_as<Channel>;
-      { poller.accept(channel) } -> std::same_as<void>;
-      { poller.receive(channel) } -> std::same_as<void>;
-      { poller.stop(channel, Operation::receive) } -> std::same_as<void>;
-      { poller.connect(channel, endpoint) } -> std::same_as<void>;
-      { poller.send(channel, slices) } -> std::same_as<std::size_t>;
-      { poller.send_to(channel, datagrams) } -> std::same_as<std::size_t>;
-      { poller.shutdown_send(channel) } -> std::same_as<void>;
-      { poller.close(channel) } -> std::same_as<void>;
-      { poller.wait(Duration{}) } -> std::same_as<void>;
-      { poller.next(completion) } -> std::same_as<bool>;
-      { poller.wake() } -> std::same_as<void>;
-      { const_poller.now() } -> std::same_as<Time>;
-      { const_poller.socket(channel) } -> std::same_as<Socket>;
-      { const_poller.keeps_slices() } -> std::same_as<bool>;
-      { const_poller.counters() } -> std::same_as<const PollerCounters&>;
-    };
+  { P::name } -> std::convertible_to<std::string_view>;
+  { poller.attach(socket, owner, error) } -> std::same_as<Channel>;
+  { poller.accept(channel) } -> std::same_as<void>;
+  { poller.receive(channel) } -> std::same_as<void>;
+  { poller.stop(channel, Operation::receive) } -> std::same_as<void>;
+  { poller.connect(channel, endpoint) } -> std::same_as<void>;
+  { poller.send(channel, slices) } -> std::same_as<std::size_t>;
+  { poller.send_to(channel, datagrams) } -> std::same_as<std::size_t>;
+  { poller.shutdown_send(channel) } -> std::same_as<void>;
+  { poller.close(channel) } -> std::same_as<void>;
+  { poller.wait(Duration{}) } -> std::same_as<void>;
+  { poller.next(completion) } -> std::same_as<bool>;
+  { poller.wake() } -> std::same_as<void>;
+  { const_poller.now() } -> std::same_as<Time>;
+  { const_poller.socket(channel) } -> std::same_as<Socket>;
+  { const_poller.keeps_slices() } -> std::same_as<bool>;
+  { const_poller.counters() } -> std::same_as<const PollerCounters&>;
+};
 
 }  // namespace tern

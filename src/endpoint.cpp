@@ -174,14 +174,17 @@ Endpoint Endpoint::with_port(std::uint16_t port) const {
 
 std::string Endpoint::to_string() const {
   switch (family_) {
-    case Family::none: return "-";
-    case Family::ipv4: return format_ipv4(address_.data()) + ":" + std::to_string(port_);
+    case Family::none:
+      return "-";
+    case Family::ipv4:
+      return format_ipv4(address_.data()) + ":" + std::to_string(port_);
     case Family::ipv6: {
       std::string text = "[" + format_ipv6(address_);
       if (scope_ != 0) text += "%" + std::to_string(scope_);
       return text + "]:" + std::to_string(port_);
     }
-    case Family::local: return path_bytes_ == 0 ? "unnamed" : std::string(path());
+    case Family::local:
+      return path_bytes_ == 0 ? "unnamed" : std::string(path());
   }
   return {};
 }

@@ -117,8 +117,8 @@ int Poller::wait_for_events(Duration limit) {
     timeout.tv_nsec = (limit - whole).count();
     timeout_or_forever = &timeout;
   }
-  const int count = ::epoll_pwait2(epoll_fd_, events_.data(), events_per_wait_max,
-                                   timeout_or_forever, nullptr);
+  const int count =
+      ::epoll_pwait2(epoll_fd_, events_.data(), events_per_wait_max, timeout_or_forever, nullptr);
   if (count >= 0 || errno != ENOSYS) return count;
   return ::epoll_wait(epoll_fd_, events_.data(), events_per_wait_max,
                       limit == forever ? -1 : milliseconds_at_least(limit));
@@ -142,7 +142,8 @@ void Poller::take_wake() {
   // Read first, lower the flag after: a wake in between finds it raised and need not write, since
   // its work was posted before and is looked for after this.
   std::uint64_t count = 0;
-  if (::read(wake_fd_, &count, sizeof count) != sizeof count) return;  // not written yet: it will be
+  if (::read(wake_fd_, &count, sizeof count) != sizeof count)
+    return;  // not written yet: it will be
   wake_pending_.exchange(false, std::memory_order_acq_rel);
   ++counters_.wakes;
 }

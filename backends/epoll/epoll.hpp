@@ -27,10 +27,12 @@ class Poller final : public readiness::Channels {
     while (event_at_ < event_count_) {
       const epoll_event& event = events_[event_at_++];
       const auto index = static_cast<std::uint32_t>(event.data.u64);
-      if (index == Channel::no_index) [[unlikely]] continue;  // the wake, seen by wait()
+      if (index == Channel::no_index) [[unlikely]]
+        continue;  // the wake, seen by wait()
       readiness::Slot& ready = slot(index);
       // The kernel queued this before the socket was closed and its slot given to another.
-      if (ready.generation != event.data.u64 >> 32) [[unlikely]] continue;
+      if (ready.generation != event.data.u64 >> 32) [[unlikely]]
+        continue;
       if (heard(ready, index, news_of(event.events), completion)) return true;
     }
     return next_queued(completion);

@@ -101,8 +101,7 @@ void Channels::order(Channel channel, std::uint16_t want) {
 
 void Channels::stop(Channel channel, Operation operation) {
   assert(operation == Operation::accept || operation == Operation::receive);
-  checked(channel).clear(operation == Operation::accept ? Slot::wants_accept
-                                                        : Slot::wants_receive);
+  checked(channel).clear(operation == Operation::accept ? Slot::wants_accept : Slot::wants_receive);
 }
 
 void Channels::fail(Channel channel, Operation operation, int errno_value) {
@@ -184,7 +183,8 @@ std::size_t Channels::send(Channel channel, std::span<const Slice> slices) {
   if (sent >= 0) [[likely]] {
     const auto taken = static_cast<std::size_t>(sent);
     counters_.sent_bytes += taken;
-    if (taken == offered) [[likely]] return taken;
+    if (taken == offered) [[likely]]
+      return taken;
     sending.set(Slot::wants_send);
     if (slices.size() > slices_max) {
       enqueue(sending, channel.index);  // the socket may have room for the rest

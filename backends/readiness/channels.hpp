@@ -24,7 +24,7 @@ namespace tern::readiness {
 struct Slot {
   static constexpr std::uint16_t readable = 1U << 0;  // an edge not yet used up
   static constexpr std::uint16_t writable = 1U << 1;
-  static constexpr std::uint16_t ending = 1U << 2;  // the kernel spoke of an end or an error
+  static constexpr std::uint16_t ending = 1U << 2;        // the kernel spoke of an end or an error
   static constexpr std::uint16_t wants_accept = 1U << 3;  // standing orders
   static constexpr std::uint16_t wants_receive = 1U << 4;
   static constexpr std::uint16_t wants_connect = 1U << 5;  // orders for one completion

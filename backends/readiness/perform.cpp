@@ -112,8 +112,7 @@ bool Channels::receive_failed(Slot& slot, std::uint32_t index, Completion& compl
   return true;
 }
 
-bool Channels::perform_receive_datagrams(Slot& slot, std::uint32_t index,
-                                         Completion& completion) {
+bool Channels::perform_receive_datagrams(Slot& slot, std::uint32_t index, Completion& completion) {
   ++counters_.receive_calls;
   const int received = batch_->receive(slot.fd);
   if (received < 0) {

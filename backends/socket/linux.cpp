@@ -75,8 +75,7 @@ int DatagramBatch::receive(int fd) {
   for (std::size_t i = 0; i < count_; ++i) {
     const mmsghdr& message = kernel_->messages[i];
     datagrams_[i].bytes = {bytes_.get() + i * datagram_bytes_, message.msg_len};
-    datagrams_[i].peer =
-        endpoint_from(kernel_->addresses[i].storage, message.msg_hdr.msg_namelen);
+    datagrams_[i].peer = endpoint_from(kernel_->addresses[i].storage, message.msg_hdr.msg_namelen);
     datagrams_[i].truncated = (message.msg_hdr.msg_flags & MSG_TRUNC) != 0;
   }
   return received;

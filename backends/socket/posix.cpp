@@ -20,10 +20,14 @@ std::error_code last_error() { return error_from(errno); }
 
 int domain_of(Family family) {
   switch (family) {
-    case Family::ipv4: return AF_INET;
-    case Family::ipv6: return AF_INET6;
-    case Family::local: return AF_UNIX;
-    case Family::none: break;
+    case Family::ipv4:
+      return AF_INET;
+    case Family::ipv6:
+      return AF_INET6;
+    case Family::local:
+      return AF_UNIX;
+    case Family::none:
+      break;
   }
   return AF_UNSPEC;
 }

@@ -21,6 +21,8 @@
 namespace tern::posix {
 
 struct Sockets {
+  static constexpr bool resolve_blocks = true;
+
   static Socket listen(const Endpoint& endpoint, const ListenOptions& options,
                        std::error_code& error);
   static Socket stream(Family family, const Endpoint& source, const SocketOptions& options,

@@ -73,9 +73,11 @@ struct Limits {
   // A send() that would queue more than this closes the connection with reason output_limit.
   std::size_t output_bytes_max = 16 * 1024 * 1024;
   // Neither bytes received nor bytes taken by the kernel for this long: closed with reason
-  // idle_timeout. Zero: never. Re-armed lazily: it may fire late by up to its own length / 8.
+  // idle_timeout. Zero: never. Costs nothing for each message: the timer looks when it fires.
   Duration idle_timeout = std::chrono::minutes(5);
-  // Lingering close: how long, and for how many bytes, input is read and dropped after close().
+  // Lingering close: after close(), when all output was handed over, input is read and dropped
+  // until the peer has ended, or was silent for so long, or sent so many bytes (a receive counts
+  // for at least a 1,024th of them).
   Duration linger_timeout = std::chrono::seconds(2);
   std::size_t linger_bytes_max = 1024 * 1024;
 };

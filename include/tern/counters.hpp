@@ -15,15 +15,15 @@ namespace tern {
 
 // Why a connection ended. The first cause wins; exactly one is reported and counted.
 enum class CloseReason : std::uint8_t {
-  finished,         // both sides said all they had to say
-  closed_locally,   // close() by the protocol; the output before it was delivered to the kernel
-  aborted,          // abort() by the protocol: a reset, output discarded
-  reset_by_peer,    // the peer vanished: connection_reset, broken_pipe
-  connect_failed,   // an outbound connection never opened; the error says why
-  idle_timeout,     // nothing sent or received for the idle timeout
-  output_limit,     // the peer did not read and queued output passed its hard limit
-  drain_timeout,    // the server was told to stop and this connection did not end in time
-  error,            // any other error of the kernel
+  finished,        // both sides said all they had to say
+  closed_locally,  // close() by the protocol; the output before it was delivered to the kernel
+  aborted,         // abort() by the protocol: a reset, output discarded
+  reset_by_peer,   // the peer vanished: connection_reset, broken_pipe
+  connect_failed,  // an outbound connection never opened; the error says why
+  idle_timeout,    // nothing sent or received for the idle timeout
+  output_limit,    // the peer did not read and queued output passed its hard limit
+  drain_timeout,   // the server was told to stop and this connection did not end in time
+  error,           // any other error of the kernel
 };
 inline constexpr std::size_t close_reason_count = 9;
 
@@ -47,13 +47,13 @@ struct PollerCounters {
 
 struct Counters : PollerCounters {
   std::uint64_t turns = 0;
-  std::uint64_t tasks = 0;            // posted tasks run
-  std::uint64_t timers = 0;           // timers fired
-  std::uint64_t accepted = 0;         // connections taken by listeners
-  std::uint64_t connected = 0;        // outbound connections opened
-  std::uint64_t refused = 0;          // turned away: connection limit, or the kernel had no room
-  std::uint64_t open_connections = 0; // a gauge: connections now alive
-  std::uint64_t receive_pauses = 0;   // times a full output queue stopped its connection's input
+  std::uint64_t tasks = 0;             // posted tasks run
+  std::uint64_t timers = 0;            // timers fired
+  std::uint64_t accepted = 0;          // connections taken by listeners
+  std::uint64_t connected = 0;         // outbound connections opened
+  std::uint64_t refused = 0;           // turned away: connection limit, or the kernel had no room
+  std::uint64_t open_connections = 0;  // a gauge: connections now alive
+  std::uint64_t receive_pauses = 0;    // times a full output queue stopped its connection's input
   std::array<std::uint64_t, close_reason_count> closed{};  // by CloseReason
 
   TERN_API std::uint64_t closed_total() const;

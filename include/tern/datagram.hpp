@@ -10,7 +10,7 @@ namespace tern {
 
 struct Datagram {
   std::span<const std::byte> bytes;  // may be empty: a zero-length datagram is data
-  Endpoint peer;           // Family::none means the peer that the socket is connected to
+  Endpoint peer;                     // Family::none means the peer that the socket is connected to
   bool truncated = false;  // received: longer than ReactorOptions::datagram_bytes, tail lost
 };
 

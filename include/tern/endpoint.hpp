@@ -20,7 +20,7 @@
 namespace tern {
 
 enum class Family : std::uint8_t {
-  none,   // no address: a default-constructed endpoint
+  none,  // no address: a default-constructed endpoint
   ipv4,
   ipv6,
   local,  // Unix domain socket

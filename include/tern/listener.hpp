@@ -25,6 +25,8 @@
 
 namespace tern {
 
+class Acceptor;
+
 struct ListenerOptions {
   ListenOptions listen;
   // Connections of this listener alive at once.
@@ -49,7 +51,6 @@ class TERN_API Listener {
   void close();
 
  private:
-  class Acceptor;
   Acceptor* acceptor_;  // dies with its last completion, not with the listener
 };
 

@@ -44,7 +44,7 @@ class TERN_API Reactor {
   // One turn that waits at most `limit`; for tests and for embedding in another loop. Returns
   // whether anything was done: a timer fired, a task ran or a completion came.
   bool turn(Duration limit);
-  // Ends run() after the current turn. A stop before run() ends that run's first turn. Any thread.
+  // Ends run() after the current turn; a stop before run() makes that run return at once. Any thread.
   void stop();
 
   // Runs `task` once on the reactor's thread, in a coming turn, in the order of posting per thread.
@@ -74,8 +74,8 @@ class TERN_API Reactor {
  private:
   template <class F>
   struct FunctionTask final : Task {
-    explicit FunctionTask(F&& function) : function(std::move(function)) {}
-    explicit FunctionTask(const F& function) : function(function) {}
+    explicit FunctionTask(F&& called) : function(std::move(called)) {}
+    explicit FunctionTask(const F& called) : function(called) {}
     void run() override { function(); }
     F function;
   };

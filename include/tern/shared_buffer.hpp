@@ -2,10 +2,11 @@
 // however many connections send it.
 //
 //   A value the size of a pointer. Copies share the bytes; the last one frees them.
-//   THREAD  copies may be made and dropped on any thread; the bytes never change after freeze.
+//   THREAD  copies may be made and dropped on any thread; the bytes never
+//          change after the copy was made.
 //
-//        SharedBuffer ──► ┌ references │ size │ capacity ┬ bytes ...            ┐
-//        SharedBuffer ──► └──────────────────────────────┴──────────────────────┘
+//        SharedBuffer ──► ┌ references │ size ┬ bytes ...            ┐
+//        SharedBuffer ──► └───────────────────┴──────────────────────┘
 #pragma once
 
 #include <atomic>
@@ -22,7 +23,7 @@ namespace tern {
 class TERN_API SharedBuffer {
  public:
   SharedBuffer() = default;
-  // A copy of `bytes`. Throws std::bad_alloc. At most 4 GiB - 1.
+  // A copy of `bytes`, at most 4 GiB - 1. Throws std::bad_alloc, also for more than that.
   static SharedBuffer copy_of(std::span<const std::byte> bytes);
   static SharedBuffer copy_of(std::string_view text);
 
@@ -36,23 +37,20 @@ class TERN_API SharedBuffer {
 
   explicit operator bool() const { return block_ != nullptr; }
   std::span<const std::byte> bytes() const {
-    return block_ == nullptr ? std::span<const std::byte>{} : std::span(block_->bytes(), block_->size);
+    return block_ == nullptr ? std::span<const std::byte>{}
+                             : std::span(block_->bytes(), block_->size);
   }
   std::size_t size() const { return block_ == nullptr ? 0 : block_->size; }
 
  private:
-  friend class OutputQueue;
-
   struct Block {
     std::atomic<std::uint32_t> references{1};
     std::uint32_t size = 0;
-    std::uint32_t capacity = 0;
 
     std::byte* bytes() { return reinterpret_cast<std::byte*>(this + 1); }
   };
 
   explicit SharedBuffer(Block* block) : block_(block) {}
-  static Block* allocate(std::size_t capacity);
   static void destroy(Block* block) noexcept;
 
   void retain() noexcept {

@@ -1,0 +1,497 @@
+#include "src/connection.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "src/connect_attempt.hpp"
+#include "src/reactor_core.hpp"
+
+namespace tern {
+namespace {
+
+using State = Connection::State;
+
+// The drawing in include/tern/connection.hpp, as a table.
+constexpr bool may_follow(State from, State to) {
+  switch (from) {
+    case State::connecting:
+      return to == State::open || to == State::closing;
+    case State::open:
+      return to == State::draining || to == State::closing;
+    case State::draining:
+      return to == State::closing;
+    case State::closing:
+      return to == State::closed;
+    case State::closed:
+      return false;
+  }
+  return false;
+}
+
+bool peer_vanished(const std::error_code& error) {
+  return error == std::errc::connection_reset || error == std::errc::broken_pipe ||
+         error == std::errc::connection_aborted || error == std::errc::not_connected;
+}
+
+CloseReason reason_of(const std::error_code& error) {
+  return peer_vanished(error) ? CloseReason::reset_by_peer : CloseReason::error;
+}
+
+}  // namespace
+
+ConnectionImpl::ConnectionImpl(Reactor::Core& core, Protocol& protocol, const Limits& limits,
+                               State state, ConnectionSource* source)
+    : Connection(core, protocol, limits, state), source_(source) {}
+
+ConnectionImpl::~ConnectionImpl() { drop_output(); }
+
+void ConnectionImpl::enter(State next) {
+  assert(may_follow(state_, next));
+  state_ = next;
+}
+
+// --- beginning ---
+
+bool ConnectionImpl::accept(Socket socket, std::error_code& error) {
+  channel_ = core_->poller.attach(socket, this, error);
+  if (channel_.valid()) return true;
+  Poller::Sockets::close(socket);
+  return false;
+}
+
+void ConnectionImpl::open() {
+  if (state_ == State::connecting) enter(State::open);
+  last_activity_ = core_->poller.now();
+  start_timer();
+  protocol_->opened(*this);
+  update_receiving();
+}
+
+// --- the owner's side of the poller ---
+
+void ConnectionImpl::completed(const Completion& completion) {
+  switch (completion.operation) {
+    case Operation::receive:
+      return on_receive(completion);
+    case Operation::send:
+      return on_send(completion);
+    case Operation::connect:
+      return on_connect(completion.error);
+    case Operation::close:
+      return on_close();
+    case Operation::accept:
+      break;
+  }
+  assert(false && "accept completions belong to a listener");
+}
+
+void ConnectionImpl::on_connect(std::error_code error) {
+  if (is_ending()) return;
+  // Without a listener, TCP may connect a socket of the ephemeral range to itself.
+  if (!error && local() == peer() && local().is_ip()) {
+    error = std::make_error_code(std::errc::connection_refused);
+  }
+  if (error) {
+    core_->attempts.at(this)->failed(error);
+    set(flag_channel_closing);
+    core_->poller.close(channel_);
+    return;
+  }
+  core_->attempts.erase(this);
+  ++core_->counters.connected;
+  open();
+}
+
+void ConnectionImpl::on_close() {
+  if (state_ != State::connecting) return report_closed();
+  // One address failed and its socket is gone; the connection lives on.
+  clear(flag_channel_closing);
+  channel_ = {};
+  core_->attempts.at(this)->try_next();
+}
+
+void ConnectionImpl::on_receive(const Completion& completion) {
+  if (is_ending()) return;
+  if (completion.error) [[unlikely]]
+    return on_receive_error(completion.error);
+  if (completion.bytes.empty()) [[unlikely]]
+    return on_peer_end();
+  last_activity_ = core_->poller.now();
+  if (has(flag_discarding)) [[unlikely]]
+    return on_discarded(completion.bytes.size());
+  core_->receiving = this;
+  core_->incoming = completion.bytes;
+  protocol_->received(*this, completion.bytes);
+  core_->receiving = nullptr;
+  if (!core_->reply.empty()) send_reply();
+}
+
+void ConnectionImpl::on_receive_error(const std::error_code& error) {
+  clear(flag_receiving);
+  // After close() the peer may leave as it likes, once it was handed everything.
+  if (has(flag_discarding) && output_ == nullptr && !has(flag_broken)) {
+    return end(CloseReason::closed_locally);
+  }
+  end(reason_of(error), error);
+}
+
+void ConnectionImpl::on_discarded(std::size_t bytes) {
+  // A receive counts for at least a 1,024th of the limit: dripping single bytes ends, too.
+  const std::size_t cost = std::max(bytes, limits_->linger_bytes_max / 1024);
+  if (cost >= linger_bytes_left_) return end(CloseReason::closed_locally);
+  linger_bytes_left_ -= static_cast<std::uint32_t>(cost);
+}
+
+void ConnectionImpl::on_peer_end() {
+  clear(flag_receiving);
+  set(flag_peer_ended);
+  if (has(flag_broken)) return end(CloseReason::reset_by_peer, core_->causes[this]);
+  if (!has(flag_discarding)) protocol_->ended(*this);
+  if (state_ == State::draining && output_ == nullptr) output_done();
+}
+
+void ConnectionImpl::on_send(const Completion& completion) {
+  clear(flag_sending);
+  if (is_ending()) return;
+  if (completion.error) return on_send_error(completion.error);
+  if (completion.count > 0) {
+    output_->consume(completion.count, core_->blocks);
+    last_activity_ = core_->poller.now();
+  }
+  send_queued();
+}
+
+// The peer takes nothing any more, but what it sent before may still be there to be received: the
+// connection ends with the end or the error that follows it.
+void ConnectionImpl::on_send_error(const std::error_code& error) {
+  drop_output();
+  set(flag_broken);
+  const bool may_still_receive =
+      !has(flag_peer_ended | flag_discarding | flag_paused) && peer_vanished(error);
+  if (!may_still_receive) return end(reason_of(error), error);
+  core_->causes[this] = error;
+  clear(flag_output_full);
+  update_receiving();
+}
+
+void ConnectionImpl::report_closed() {
+  enter(State::closed);
+  drop_output();
+  std::error_code error;
+  if (const auto cause = core_->causes.find(this); cause != core_->causes.end()) {
+    error = cause->second;
+    core_->causes.erase(cause);
+  }
+  ++core_->counters.closed[static_cast<std::size_t>(reason_)];
+  protocol_->closed(*this, reason_, error);
+  if (source_ != nullptr) source_->connection_gone();
+  core_->dead.push_back(this);
+}
+
+// --- output ---
+
+// Bytes of the receive that is being delivered need no copy where the kernel takes bytes at once:
+// they stay until received() returns, and leave then. Only one unbroken stretch of them, and only
+// when nothing is queued before it.
+bool ConnectionImpl::can_borrow(Slice bytes) const {
+  if (core_->poller.keeps_slices() || core_->receiving != this || output_ != nullptr) return false;
+  const Slice incoming = core_->incoming;
+  if (bytes.data() < incoming.data() ||
+      bytes.data() + bytes.size() > incoming.data() + incoming.size()) {
+    return false;
+  }
+  return core_->reply.empty() || core_->reply.data() + core_->reply.size() == bytes.data();
+}
+
+void ConnectionImpl::queue(Slice bytes) {
+  if (state_ != State::open || has(flag_broken) || bytes.empty()) return;
+  if (can_borrow(bytes)) [[likely]] {
+    Slice& reply = core_->reply;
+    reply = reply.empty() ? bytes : Slice(reply.data(), reply.size() + bytes.size());
+    return;
+  }
+  keep_reply();
+  if (!make_room(bytes.size())) return;
+  output().append_copy(bytes, core_->blocks);
+  queued_more();
+}
+
+void ConnectionImpl::queue(const SharedBuffer& buffer) {
+  if (state_ != State::open || has(flag_broken) || buffer.size() == 0) return;
+  keep_reply();
+  if (!make_room(buffer.size())) return;
+  output().append(buffer);
+  queued_more();
+}
+
+void ConnectionImpl::send_reply() {
+  const Slice reply = std::exchange(core_->reply, {});
+  const std::size_t taken = core_->poller.send(channel_, {&reply, 1});
+  if (taken < reply.size()) [[unlikely]] {
+    set(flag_sending);
+    if (!make_room(reply.size() - taken)) return;
+    output().append_copy(reply.subspan(taken), core_->blocks);
+    pause_when_full();
+    return;
+  }
+  if (state_ == State::draining) [[unlikely]]
+    output_done();
+}
+
+// Something else is queued behind a reply that has not left: it goes to the queue, to keep order.
+void ConnectionImpl::keep_reply() {
+  if (core_->receiving != this || core_->reply.empty()) return;
+  const Slice reply = std::exchange(core_->reply, {});
+  if (make_room(reply.size())) output().append_copy(reply, core_->blocks);
+}
+
+bool ConnectionImpl::make_room(std::size_t bytes) {
+  if (is_ending()) return false;
+  if (bytes_queued() + bytes <= limits_->output_bytes_max) return true;
+  end(CloseReason::output_limit, {}, true);
+  return false;
+}
+
+OutputQueue& ConnectionImpl::output() {
+  if (output_ == nullptr) output_ = core_->take_queue();
+  return *output_;
+}
+
+void ConnectionImpl::queued_more() {
+  pause_when_full();
+  if (has(flag_dirty | flag_sending)) return;
+  set(flag_dirty);
+  core_->mark_dirty(*this);
+}
+
+void ConnectionImpl::flush() {
+  clear(flag_dirty);
+  if (!is_ending() && !has(flag_sending)) send_queued();
+}
+
+// REQUIRES no send is unfinished. Ends with an empty queue, or with an unfinished send.
+void ConnectionImpl::send_queued() {
+  while (output_ != nullptr && !output_->empty()) {
+    std::array<Slice, slices_max> slices;
+    const std::size_t count = output_->gather(slices);
+    std::size_t offered = 0;
+    for (std::size_t i = 0; i < count; ++i) offered += slices[i].size();
+    const std::size_t taken = core_->poller.send(channel_, {slices.data(), count});
+    if (taken > 0) {
+      output_->consume(taken, core_->blocks);
+      last_activity_ = core_->poller.now();
+    }
+    if (taken < offered) {
+      set(flag_sending);
+      break;
+    }
+  }
+  if (output_ != nullptr && output_->empty()) drop_output();
+  pause_when_full();
+  resume_when_drained();
+  if (state_ == State::draining && output_ == nullptr) output_done();
+}
+
+void ConnectionImpl::drop_output() {
+  if (output_ == nullptr) return;
+  core_->give_back_queue(std::exchange(output_, nullptr));
+}
+
+std::size_t ConnectionImpl::bytes_queued() const {
+  const std::size_t queued = output_ == nullptr ? 0 : output_->bytes();
+  return core_->receiving == this ? queued + core_->reply.size() : queued;
+}
+
+void ConnectionImpl::pause_when_full() {
+  if (is_ending() || has(flag_output_full) || bytes_queued() <= limits_->output_high_bytes) return;
+  set(flag_output_full);
+  ++core_->counters.receive_pauses;
+  update_receiving();
+}
+
+// Only after a send, never inside a call of the protocol's: drained() must not nest.
+void ConnectionImpl::resume_when_drained() {
+  if (!has(flag_output_full) || bytes_queued() > limits_->output_low_bytes) return;
+  clear(flag_output_full);
+  update_receiving();
+  if (state_ == State::open) protocol_->drained(*this);
+}
+
+// All that was queued is the kernel's, and no more will be queued.
+void ConnectionImpl::output_done() {
+  if (is_ending() || has(flag_sending)) return;
+  if (has(flag_peer_ended)) {
+    return end(has(flag_discarding) ? CloseReason::closed_locally : CloseReason::finished);
+  }
+  if (!has(flag_shut_down)) {
+    set(flag_shut_down);
+    core_->poller.shutdown_send(channel_);
+  }
+  if (has(flag_discarding)) {
+    if (limits_->linger_timeout <= Duration::zero()) return end(CloseReason::closed_locally);
+    last_activity_ = core_->poller.now();
+    start_timer();
+  }
+}
+
+// --- ending ---
+
+void ConnectionImpl::finish_sending() {
+  if (state_ != State::open) return;
+  enter(State::draining);
+  if (bytes_queued() == 0) output_done();
+}
+
+void ConnectionImpl::close_gracefully() {
+  if (state_ == State::connecting) return end(CloseReason::closed_locally);
+  if (is_ending() || has(flag_discarding)) return;
+  if (state_ == State::open) enter(State::draining);
+  set(flag_discarding);
+  linger_bytes_left_ =
+      static_cast<std::uint32_t>(std::min<std::size_t>(limits_->linger_bytes_max, UINT32_MAX));
+  if (has(flag_broken)) return end(CloseReason::reset_by_peer, core_->causes[this]);
+  update_receiving();
+  if (bytes_queued() == 0) output_done();
+}
+
+void ConnectionImpl::end(CloseReason reason, const std::error_code& error, bool reset) {
+  if (is_ending()) return;
+  enter(State::closing);
+  reason_ = reason;
+  if (error) {
+    core_->causes[this] = error;
+  } else {
+    core_->causes.erase(this);
+  }
+  if (core_->receiving == this) core_->reply = {};
+  cancel();
+  // A completion kernel may be reading the slices until the last completion.
+  if (!has(flag_sending)) drop_output();
+  core_->attempts.erase(this);
+  if (!channel_.valid()) {
+    core_->dying.push_back(this);
+    return;
+  }
+  if (has(flag_channel_closing)) return;
+  if (reset) Poller::Sockets::reset_on_close(core_->poller.socket(channel_));
+  core_->poller.close(channel_);
+}
+
+// --- input and time ---
+
+void ConnectionImpl::set_paused(bool paused) {
+  if (paused) {
+    set(flag_paused);
+  } else {
+    clear(flag_paused);
+  }
+  update_receiving();
+}
+
+void ConnectionImpl::update_receiving() {
+  if (is_ending() || state_ == State::connecting || has(flag_peer_ended)) return;
+  const bool wanted = has(flag_discarding) || !has(flag_paused | flag_output_full);
+  if (wanted == has(flag_receiving)) return;
+  if (wanted) {
+    set(flag_receiving);
+    core_->poller.receive(channel_);
+  } else {
+    clear(flag_receiving);
+    core_->poller.stop(channel_, Operation::receive);
+  }
+}
+
+void ConnectionImpl::change_limits(const Limits& limits) {
+  limits_ = &limits;
+  if (is_ending() || state_ == State::connecting) return;
+  start_timer();
+  // The watermarks are looked at when the queue is: drained() must not be called from here.
+  if (output_ != nullptr) queued_more();
+}
+
+// After close(), once all was handed over, silence has another limit than before.
+Duration ConnectionImpl::silence_max() const {
+  const bool lingering = has(flag_discarding) && has(flag_shut_down);
+  return lingering ? limits_->linger_timeout : limits_->idle_timeout;
+}
+
+void ConnectionImpl::start_timer() {
+  cancel();
+  const Duration silence = silence_max();
+  if (silence > Duration::zero() && silence < Time::max() - last_activity_) {
+    arm(core_->reactor, last_activity_ + silence);
+  }
+}
+
+void ConnectionImpl::fire() {
+  if (is_ending()) return;
+  // Nothing re-arms the timer when bytes move; it looks when it fires, and waits for the rest.
+  if (core_->poller.now() - last_activity_ < silence_max()) return start_timer();
+  end(has(flag_discarding) && has(flag_shut_down) ? CloseReason::closed_locally
+                                                  : CloseReason::idle_timeout);
+}
+
+// --- the public face ---
+
+Protocol::~Protocol() = default;
+void Protocol::opened(Connection&) {}
+void Protocol::ended(Connection& connection) { connection.finish(); }
+void Protocol::drained(Connection&) {}
+void Protocol::closed(Connection&, CloseReason, const std::error_code&) {}
+
+namespace {
+ConnectionImpl& impl(Connection& connection) { return static_cast<ConnectionImpl&>(connection); }
+const ConnectionImpl& impl(const Connection& connection) {
+  return static_cast<const ConnectionImpl&>(connection);
+}
+}  // namespace
+
+Connection::Connection(Reactor::Core& core, Protocol& protocol, const Limits& limits, State state)
+    : core_(&core),
+      protocol_(&protocol),
+      limits_(&limits),
+      last_activity_(core.poller.now()),
+      state_(state) {}
+
+void Connection::send(std::span<const std::byte> bytes) { impl(*this).queue(bytes); }
+void Connection::send(std::string_view text) { impl(*this).queue(std::as_bytes(std::span(text))); }
+void Connection::send(const SharedBuffer& buffer) { impl(*this).queue(buffer); }
+void Connection::finish() { impl(*this).finish_sending(); }
+void Connection::close() { impl(*this).close_gracefully(); }
+void Connection::abort() { impl(*this).end(CloseReason::aborted, {}, true); }
+void Connection::pause() { impl(*this).set_paused(true); }
+void Connection::resume() { impl(*this).set_paused(false); }
+std::size_t Connection::queued_bytes() const { return impl(*this).bytes_queued(); }
+void Connection::set_limits(const Limits& limits) { impl(*this).change_limits(limits); }
+Reactor& Connection::reactor() const { return core_->reactor; }
+
+Endpoint Connection::local() const {
+  const Channel channel = impl(*this).channel();
+  const bool has_socket = channel.valid() && state_ != State::closing && state_ != State::closed;
+  return has_socket ? Poller::Sockets::local(core_->poller.socket(channel)) : Endpoint{};
+}
+
+Endpoint Connection::peer() const {
+  const Channel channel = impl(*this).channel();
+  const bool has_socket = channel.valid() && state_ != State::closing && state_ != State::closed;
+  return has_socket ? Poller::Sockets::peer(core_->poller.socket(channel)) : Endpoint{};
+}
+
+std::string_view to_string(Connection::State state) {
+  switch (state) {
+    case State::connecting:
+      return "connecting";
+    case State::open:
+      return "open";
+    case State::draining:
+      return "draining";
+    case State::closing:
+      return "closing";
+    case State::closed:
+      return "closed";
+  }
+  return "unknown";
+}
+
+}  // namespace tern

@@ -1,0 +1,106 @@
+// ConnectionImpl: the connection as the core sees it. The states and their transitions are drawn in
+// include/tern/connection.hpp. Not installed.
+#pragma once
+
+#include <cstdint>
+#include <system_error>
+
+#include "backends/poller.hpp"
+#include "tern/connection.hpp"
+#include "tern/timer.hpp"
+
+namespace tern {
+
+// Whoever made a connection and counts those that are alive.
+class ConnectionSource {
+ public:
+  virtual void connection_gone() = 0;
+
+ protected:
+  ~ConnectionSource() = default;
+};
+
+// About 120 bytes: ten thousand idle connections are to fit into little more than a megabyte.
+class ConnectionImpl final : public Connection, public Owner, public Timer {
+ public:
+  ConnectionImpl(Reactor::Core& core, Protocol& protocol, const Limits& limits, State state,
+                 ConnectionSource* source);
+  ~ConnectionImpl() override;
+
+  // Takes the accepted socket. On failure the socket is closed and the connection is to be
+  // destroyed; the protocol has heard nothing.
+  bool accept(Socket socket, std::error_code& error);
+  // An attempt to connect has begun or goes on with another socket.
+  void set_channel(Channel channel) { channel_ = channel; }
+  Channel channel() const { return channel_; }
+  // The socket is connected: opened() is called.
+  void open();
+
+  void queue(Slice bytes);
+  void queue(const SharedBuffer& buffer);
+  // Hands what is queued to the kernel: once a turn.
+  void flush();
+  void finish_sending();
+  void close_gracefully();
+  void set_paused(bool paused);
+  void change_limits(const Limits& limits);
+  std::size_t bytes_queued() const;
+
+  // Ends the connection at once. `reset`: the peer shall see a reset, not an end.
+  void end(CloseReason reason, const std::error_code& error = {}, bool reset = false);
+  // No channel is open any more: closed() is called, and the connection dies after this turn.
+  void report_closed();
+
+  std::uint32_t pool_index = 0;
+
+ private:
+  // Beyond those in Connection.
+  static constexpr std::uint16_t flag_receiving = 1U << 2;        // the standing order is given
+  static constexpr std::uint16_t flag_output_full = 1U << 3;      // above the high watermark
+  static constexpr std::uint16_t flag_sending = 1U << 4;          // a send is unfinished
+  static constexpr std::uint16_t flag_dirty = 1U << 5;            // in Core::dirty
+  static constexpr std::uint16_t flag_discarding = 1U << 6;       // close() was called: drop input
+  static constexpr std::uint16_t flag_shut_down = 1U << 7;        // our half is shut
+  static constexpr std::uint16_t flag_broken = 1U << 8;           // the peer takes no more bytes
+  static constexpr std::uint16_t flag_channel_closing = 1U << 9;  // a failed address's socket
+
+  void completed(const Completion& completion) override;
+  void fire() override;
+
+  bool has(std::uint16_t flags) const { return (flags_ & flags) != 0; }
+  void set(std::uint16_t flags) { flags_ = static_cast<std::uint16_t>(flags_ | flags); }
+  void clear(std::uint16_t flags) { flags_ = static_cast<std::uint16_t>(flags_ & ~flags); }
+  bool is_ending() const { return state_ == State::closing || state_ == State::closed; }
+  void enter(State next);
+
+  void on_connect(std::error_code error);
+  void on_close();
+  void on_receive(const Completion& completion);
+  void on_receive_error(const std::error_code& error);
+  void on_discarded(std::size_t bytes);
+  void on_peer_end();
+  void on_send(const Completion& completion);
+  void on_send_error(const std::error_code& error);
+
+  bool can_borrow(Slice bytes) const;
+  void send_reply();
+  void keep_reply();
+  bool make_room(std::size_t bytes);
+  OutputQueue& output();
+  void queued_more();
+  void send_queued();
+  void drop_output();
+  void pause_when_full();
+  void resume_when_drained();
+  void output_done();
+  void update_receiving();
+  Duration silence_max() const;
+  void start_timer();
+
+  Channel channel_;
+  ConnectionSource* source_;
+  std::uint32_t linger_bytes_left_ = 0;
+  CloseReason reason_ = CloseReason::finished;
+};
+
+}  // namespace tern

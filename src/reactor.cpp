@@ -1,0 +1,154 @@
+#include "tern/reactor.hpp"
+
+#include <algorithm>
+
+#include "src/acceptor.hpp"
+#include "src/connect_attempt.hpp"
+#include "src/datagram_socket.hpp"
+#include "src/reactor_core.hpp"
+
+namespace tern {
+
+Reactor::Core::Core(Reactor& owner, const ReactorOptions& options)
+    : reactor(owner),
+      poller(PollerOptions{options.receive_bytes, options.datagram_bytes}),
+      wheel(poller.now()) {}
+
+Reactor::Reactor(const ReactorOptions& options) : core_(std::make_unique<Core>(*this, options)) {}
+
+Reactor::~Reactor() {
+  Core& core = *core_;
+  // The owners must outlive what the kernel still holds: turn until each had its last completion.
+  core.connections.for_each([](ConnectionImpl& connection) { connection.abort(); });
+  while (core.connections.size() > 0 || !core.acceptors.empty() || !core.datagram_sockets.empty()) {
+    for (Acceptor* acceptor : core.acceptors) acceptor->close();
+    for (DatagramSocketImpl* socket : core.datagram_sockets) socket->close();
+    turn(Duration::zero());
+    core.bury_the_dead();
+  }
+  for (Task* task = core.mailbox.exchange(nullptr); task != nullptr;) {
+    Task* next = task->next;
+    delete task;
+    task = next;
+  }
+}
+
+void Reactor::run() {
+  while (!core_->stop_requested.exchange(false)) turn(forever);
+}
+
+bool Reactor::turn(Duration limit) {
+  Core& core = *core_;
+  core.loop_thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  const std::uint64_t completions_before = core.poller.counters().completions;
+  ++core.counters.turns;
+  const std::size_t fired = core.wheel.fire_due(core.poller.now());
+  core.counters.timers += fired;
+  const std::size_t ran = core.run_tasks();
+  core.hand_down_output();
+  core.bury_the_dead();
+  core.poller.wait(core.wait_limit(limit));
+  Completion completion;
+  // The one upward edge of the system: a finished thing goes to its owner.
+  while (core.poller.next(completion)) completion.owner->completed(completion);
+  return fired + ran > 0 || core.poller.counters().completions != completions_before;
+}
+
+void Reactor::stop() {
+  core_->stop_requested.store(true);
+  core_->poller.wake();
+}
+
+Time Reactor::now() const { return core_->poller.now(); }
+
+const Counters& Reactor::counters() const {
+  Core& core = *core_;
+  static_cast<PollerCounters&>(core.counters) = core.poller.counters();
+  core.counters.open_connections = core.connections.size();
+  return core.counters;
+}
+
+std::string_view Reactor::poller_name() { return Poller::name; }
+
+// The mailbox is a list of which any thread replaces the head. Only the first task after it was
+// emptied needs to wake the loop, and none that the loop posts to itself.
+void Reactor::post_task(Task* task) {
+  Task* head = core_->mailbox.load(std::memory_order_relaxed);
+  do {
+    task->next = head;
+  } while (!core_->mailbox.compare_exchange_weak(head, task, std::memory_order_acq_rel,
+                                                 std::memory_order_relaxed));
+  if (head != nullptr) return;
+  if (core_->loop_thread.load(std::memory_order_relaxed) == std::this_thread::get_id()) return;
+  core_->poller.wake();
+}
+
+std::size_t Reactor::Core::run_tasks() {
+  if (mailbox.load(std::memory_order_relaxed) == nullptr) return 0;
+  Task* newest = mailbox.exchange(nullptr, std::memory_order_acq_rel);
+  Task* oldest = nullptr;
+  while (newest != nullptr) {  // turn the list round: the order of posting
+    Task* next = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  std::size_t ran = 0;
+  while (oldest != nullptr) {
+    const std::unique_ptr<Task> task(oldest);
+    oldest = oldest->next;
+    task->run();
+    ++ran;
+  }
+  counters.tasks += ran;
+  return ran;
+}
+
+void Reactor::Core::hand_down_output() {
+  if (dirty.empty()) return;
+  // drained() may queue more; that waits for the next turn, so that this loop ends.
+  std::vector<ConnectionImpl*> now;
+  now.swap(dirty);
+  for (ConnectionImpl* connection : now) connection->flush();
+  now.clear();
+  if (dirty.empty()) dirty.swap(now);  // keep the memory
+}
+
+void Reactor::Core::bury_the_dead() {
+  while (!dying.empty()) {
+    ConnectionImpl* connection = dying.back();
+    dying.pop_back();
+    connection->report_closed();
+  }
+  if (dead.empty()) return;
+  for (ConnectionImpl* connection : dead) connections.destroy(*connection);
+  dead.clear();
+  if (connection_died) connection_died();
+}
+
+Duration Reactor::Core::wait_limit(Duration limit) const {
+  const bool has_work = mailbox.load(std::memory_order_relaxed) != nullptr || !dirty.empty() ||
+                        !dying.empty() || !dead.empty() ||
+                        stop_requested.load(std::memory_order_relaxed);
+  if (has_work) return Duration::zero();
+  const Time earliest = wheel.earliest();
+  if (earliest == Time::max()) return limit;
+  const Time now = poller.now();
+  return earliest <= now ? Duration::zero() : std::min(limit, earliest - now);
+}
+
+OutputQueue* Reactor::Core::take_queue() {
+  if (spare_queues.empty()) return new OutputQueue;
+  OutputQueue* queue = spare_queues.back().release();
+  spare_queues.pop_back();
+  return queue;
+}
+
+void Reactor::Core::give_back_queue(OutputQueue* queue) {
+  static constexpr std::size_t kept_queues_max = 256;
+  queue->clear(blocks);
+  std::unique_ptr<OutputQueue> owned(queue);
+  if (spare_queues.size() < kept_queues_max) spare_queues.push_back(std::move(owned));
+}
+
+}  // namespace tern

@@ -1,0 +1,70 @@
+// Reactor::Core: what the parts of the portable core share on one thread. Not installed.
+#pragma once
+
+#include <atomic>
+#include <chosen.hpp>
+#include <functional>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "backends/poller.hpp"
+#include "src/connection.hpp"
+#include "src/output_queue.hpp"
+#include "src/pool.hpp"
+#include "src/timer_wheel.hpp"
+#include "tern/reactor.hpp"
+
+namespace tern {
+
+class Acceptor;
+class ConnectAttempt;
+class DatagramSocketImpl;
+
+struct Reactor::Core {
+  Core(Reactor& owner, const ReactorOptions& options);
+
+  // --- one turn, in this order (reactor.cpp) ---
+  std::size_t run_tasks();
+  void hand_down_output();
+  void bury_the_dead();
+  Duration wait_limit(Duration limit) const;
+
+  // --- output ---
+  void mark_dirty(ConnectionImpl& connection) { dirty.push_back(&connection); }
+  OutputQueue* take_queue();
+  void give_back_queue(OutputQueue* queue);
+
+  Reactor& reactor;
+  Poller poller;
+  TimerWheel wheel;
+  Counters counters;  // the poller's part is copied in when they are read
+
+  // The receive that is being delivered, and the reply that points into it (see
+  // ConnectionImpl::queue): at most one at a time, so it is kept here and not in each connection.
+  const ConnectionImpl* receiving = nullptr;
+  Slice incoming;
+  Slice reply;
+
+  Pool<ConnectionImpl> connections;
+  std::vector<ConnectionImpl*> dirty;  // queued output in this turn
+  std::vector<ConnectionImpl*> dying;  // ended before they had a channel; closed() is due
+  std::vector<ConnectionImpl*> dead;   // closed() was called; destroyed at the turn's end
+  std::unordered_map<const ConnectionImpl*, std::error_code> causes;  // of closing connections
+  std::unordered_map<const ConnectionImpl*, std::unique_ptr<ConnectAttempt>> attempts;
+  std::vector<Acceptor*> acceptors;
+  std::vector<DatagramSocketImpl*> datagram_sockets;
+  // Told when connections have died: a draining server waits for the last one.
+  std::function<void()> connection_died;
+
+  BlockPool blocks;
+  std::vector<std::unique_ptr<OutputQueue>> spare_queues;
+
+  std::atomic<Task*> mailbox{nullptr};
+  std::atomic<std::thread::id> loop_thread{};
+  std::atomic<bool> stop_requested{false};
+};
+
+}  // namespace tern
