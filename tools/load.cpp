@@ -1,0 +1,228 @@
+// tern load: measures an echo server, and verifies every byte it sends back.
+//
+//        options ─► LoadPlan ─► LoadRun ─► LoadWorker (one a thread) ─► Traffic ─► the server
+//                                  │              │
+//                   report ◄── LoadOutcome ◄── LoadResult, merged
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tools/address.hpp"
+#include "tools/commands.hpp"
+#include "tools/common.hpp"
+#include "tools/console.hpp"
+#include "tools/load_datagram.hpp"
+#include "tools/load_report.hpp"
+#include "tools/load_run.hpp"
+#include "tools/units.hpp"
+
+namespace tern::tool {
+namespace {
+
+constexpr std::size_t connections_max = 1'000'000;
+constexpr std::size_t depth_max = 65'536;
+constexpr std::size_t message_bytes_max = 1024 * 1024 * 1024;
+constexpr std::uint64_t threads_max = 1024;
+
+constexpr std::string_view examples = R"(Examples:
+  tern load                                             50 connections, 64 bytes, 10 s
+  tern load tcp://127.0.0.1:7007 -c 1k -s 16KiB -d 30s
+  tern load tcp://127.0.0.1:7007 -p 16 --json result.json --server-pid $(pgrep -f 'tern echo')
+  tern load udp://127.0.0.1:7007 -p 4
+  tern load unix:/run/tern.sock -n 1M                   exactly a million messages
+
+Closed loop: a connection sends its next message when one is answered, so latency includes the time
+that messages wait for each other, and a server that stalls is asked less often.
+
+Exit codes: 0 every message was answered correctly, 1 there were errors, 64 wrong command line, 69
+nothing could be connected, 71 a limit of the system. Ctrl-C prints what was measured so far.)";
+
+// What no single option can see.
+void settle(LoadOptions& options, const CLI::App& app) {
+  const auto refuse = [](const std::string& message) { throw CommandError(exit_usage, message); };
+  if (options.by_count() && app.count("--duration") > 0) {
+    refuse("-n and -d contradict each other: a run ends by count or by time; give one of them");
+  }
+  if (options.by_count() && app.count("--warmup") > 0) {
+    refuse("-n and --warmup contradict each other: with -n every message is counted; drop one");
+  }
+  if (options.threads > options.connections) {
+    refuse(
+        fmt::format("--threads {} is more than -c {}: a thread would have nothing to do; write "
+                    "at most {}",
+                    options.threads, options.connections, options.connections));
+  }
+  const std::size_t bytes = options.message_bytes;
+  if (options.is_datagram() &&
+      (bytes < datagram_header_bytes || bytes > DatagramSocket::payload_bytes_max)) {
+    refuse(fmt::format("--size {} is no size of a datagram that carries its number; write {} to {}",
+                       bytes, datagram_header_bytes, DatagramSocket::payload_bytes_max));
+  }
+}
+
+// A line on the terminal that is written over itself; nothing where there is no terminal.
+class ProgressLine {
+ public:
+  ProgressLine(const LoadPlan& plan, bool wanted)
+      : plan_(plan), shown_(wanted && is_terminal(Stream::error)) {}
+  ~ProgressLine() { write("\r\x1b[K"); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void show(const LoadProgress& progress) {
+    // The rate since the line before, not since the beginning: a stall shows at once.
+    const double seconds =
+        std::chrono::duration<double>(progress.elapsed - before_.elapsed).count();
+    const bool comparable = seconds > 0 && progress.messages >= before_.messages;
+    const double rate =
+        comparable ? static_cast<double>(progress.messages - before_.messages) / seconds : 0.0;
+    before_ = progress;
+    write("\r" + load_progress_line(plan_, progress, rate) + "\x1b[K");
+  }
+
+ private:
+  void write(const std::string& text) const {
+    if (!shown_) return;
+    [[maybe_unused]] const auto error = write_all(Stream::error, text);
+  }
+
+  const LoadPlan& plan_;
+  bool shown_;
+  LoadProgress before_;
+};
+
+void write_json(const std::string& path, const std::string& json) {
+  if (path.empty()) return;
+  if (path == "-") {
+    print(json);
+    return;
+  }
+  std::ofstream file(path, std::ios::trunc);
+  file << json << std::flush;
+  if (!file) {
+    throw CommandError(exit_failure,
+                       fmt::format("--json {}: writing failed; is the disk full?", path));
+  }
+}
+
+int exit_code_of(const LoadOutcome& outcome) {
+  const LoadResult& result = outcome.result;
+  if (outcome.interrupted && result.errors.total() == 0) return exit_success;
+  // A datagram socket is open at once: that nobody listens shows by what comes back.
+  const bool unheard =
+      result.errors.of(LoadError::all_lost) > 0 && result.measure.datagrams.bounced > 0;
+  if (result.opened == 0 || unheard) return exit_unavailable;
+  return result.errors.total() == 0 ? exit_success : exit_failure;
+}
+
+// What a failed run comes to in one line, for standard error.
+std::string failure_line(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
+  const LoadErrors& errors = outcome.result.errors;
+  std::string text = fmt::format("tern load: {}: ", plan.options.url.to_string());
+  text += exit_code == exit_unavailable ? "nothing could be connected"
+                                        : grouped(errors.total()) + " errors";
+  for (std::size_t index = 0; index < load_error_count; ++index) {
+    const auto error = static_cast<LoadError>(index);
+    if (errors.of(error) == 0) continue;
+    return text + fmt::format("; {}: {}\n", to_string(error), errors.example(error));
+  }
+  return text + "\n";
+}
+
+int load(const LoadOptions& options) {
+  const LoadPlan plan = make_load_plan(options);
+  LoadOutcome outcome;
+  {
+    ProgressLine line(plan, !options.quiet);
+    outcome = run_load(plan, [&](const LoadProgress& progress) { line.show(progress); });
+  }
+  write_json(options.json_path, load_json(plan, outcome));
+  const int exit_code = exit_code_of(outcome);
+  if (!options.quiet) {
+    const std::string summary = load_summary(plan, outcome);
+    // Standard output is the JSON's when it was asked for there.
+    if (options.json_path != "-") {
+      print(summary);
+    } else {
+      [[maybe_unused]] const auto error = write_all(Stream::error, summary);
+    }
+  }
+  if (exit_code != exit_success) {
+    [[maybe_unused]] const auto error =
+        write_all(Stream::error, failure_line(plan, outcome, exit_code));
+  }
+  return exit_code;
+}
+
+// The numbers of options with units are wider than those of LoadOptions.
+struct Registered {
+  LoadOptions options;
+  std::uint64_t connections = options.connections;
+  std::uint64_t idle = options.idle;
+  std::uint64_t depth = options.depth;
+  std::uint64_t threads = options.threads;
+};
+
+void add_load_options(CLI::App& app, Registered& registered) {
+  LoadOptions& options = registered.options;
+  std::string problem;
+  Url::parse("tcp://127.0.0.1:7007", options.url, problem);
+  app.add_option_function<std::string>(
+         "url", [&options](const std::string& text) { options.url = read_remote_url("url", text); },
+         "the server: tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH or unix:@NAME")
+      ->type_name("URL")
+      ->default_str(options.url.to_string());
+  add_count(app, "-c,--connections", registered.connections, "connections that send messages", 1,
+            connections_max);
+  add_size(app, "-s,--size", options.message_bytes, "bytes of a message", 1, message_bytes_max);
+  add_count(app, "-p,--depth", registered.depth, "unanswered messages on each connection", 1,
+            depth_max);
+  add_duration(app, "-d,--duration", options.duration, "how long to measure",
+               std::chrono::milliseconds(1));
+  add_count(app, "-n,--count", options.count,
+            "messages in all, instead of a duration; 0: stop by time");
+  add_duration(app, "--warmup", options.warmup, "how long to send before measuring begins");
+  add_count(app, "-t,--threads", registered.threads, "threads, each with its own event loop", 1,
+            threads_max);
+  add_duration(app, "--ramp", options.ramp,
+               "spread the connects over this time; messages begin when all are open");
+  add_count(app, "--idle", registered.idle,
+            "further connections that exchange one message and are then held open", 0,
+            connections_max);
+  add_duration(app, "--timeout", options.timeout,
+               "how long a connect or an answer may take before it is an error",
+               std::chrono::milliseconds(1));
+  add_duration(app, "--udp-timeout", options.udp_timeout,
+               "how long an unanswered datagram is waited for before it counts as lost",
+               std::chrono::milliseconds(1));
+  add_text(app, "--json", "FILE", "", "write the result as JSON; -: to standard output",
+           [&options](const std::string& text) { options.json_path = text; });
+  add_count(app, "--server-pid", options.server_pid,
+            "the server's process: also show its CPU time a message and its memory");
+  add_count(app, "--seed", options.seed, "of the pattern that is sent");
+  with_environment(
+      app.add_flag("-q,--quiet", options.quiet, "print no progress and no summary, only errors"));
+}
+
+}  // namespace
+
+void add_load(CLI::App& app, int& exit_code) {
+  auto registered = std::make_shared<Registered>();
+  add_load_options(app, *registered);
+  app.footer(std::string(examples));
+  app.callback([registered, &app, &exit_code] {
+    LoadOptions& options = registered->options;
+    options.connections = static_cast<std::size_t>(registered->connections);
+    options.idle = static_cast<std::size_t>(registered->idle);
+    options.depth = static_cast<std::size_t>(registered->depth);
+    options.threads = static_cast<unsigned>(registered->threads);
+    settle(options, app);
+    exit_code = load(options);
+  });
+}
+
+}  // namespace tern::tool

@@ -1,0 +1,35 @@
+// What the user of `tern load` asked for, read and checked. Plain values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "tern/time.hpp"
+#include "tern/url.hpp"
+
+namespace tern::tool {
+
+struct LoadOptions {
+  Url url;
+  std::size_t connections = 50;
+  std::size_t idle = 0;  // further connections, held open without traffic
+  std::size_t message_bytes = 64;
+  std::size_t depth = 1;    // unanswered messages a connection
+  std::uint64_t count = 0;  // messages in all; 0: stop by time
+  Duration duration = std::chrono::seconds(10);
+  Duration warmup = std::chrono::seconds(1);
+  Duration ramp = Duration::zero();
+  Duration timeout = std::chrono::seconds(10);
+  Duration udp_timeout = std::chrono::milliseconds(200);
+  unsigned threads = 1;
+  std::uint64_t seed = 1;
+  std::uint64_t server_pid = 0;  // 0: not asked for
+  std::string json_path;         // "-": standard output; empty: none
+  bool quiet = false;
+
+  bool by_count() const { return count != 0; }
+  bool is_datagram() const { return url.scheme == Scheme::udp; }
+};
+
+}  // namespace tern::tool

@@ -1,0 +1,42 @@
+// ServerProcess: the processor time and memory of another process, where the system shows them as
+// files in /proc (Linux). Elsewhere nothing is known, and exists() is false.
+//
+//   Sources: proc(5); Documentation/scheduler/sched-stats.rst of the Linux kernel.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tern::tool {
+
+class ServerProcess {
+ public:
+  // `root` is /proc, or a copy of it in tests.
+  explicit ServerProcess(std::uint64_t pid, const std::string& root = "/proc")
+      : directory_(root + "/" + std::to_string(pid)) {}
+
+  bool exists() const;
+  // Of all threads that now live, since they began. From schedstat in nanoseconds; where the kernel
+  // lacks it, from stat in ticks of 10 ms.
+  std::optional<double> cpu_s() const;
+  std::optional<std::uint64_t> resident_bytes() const;
+
+ private:
+  std::optional<double> cpu_of_threads_s() const;
+  std::optional<double> cpu_by_ticks_s() const;
+
+  std::string directory_;
+};
+
+// What of the machine a reader of a result must know. "unknown" where the system does not say.
+struct LoadEnvironment {
+  std::string kernel;
+  std::string cpu_model;
+  unsigned cpus = 0;  // that this process may run on
+  std::string compiler;
+};
+LoadEnvironment load_environment();
+
+}  // namespace tern::tool

@@ -1,0 +1,24 @@
+// What a run found out, for people and for programs. Plain functions on values, any thread.
+#pragma once
+
+#include <string>
+
+#include "tools/load_plan.hpp"
+#include "tools/load_run.hpp"
+
+namespace tern::tool {
+
+// Raised when a key of the JSON changes its meaning or goes away; new keys leave it as it is.
+inline constexpr int load_schema_version = 1;
+
+// Several lines; the last one ends with a line break.
+std::string load_summary(const LoadPlan& plan, const LoadOutcome& outcome);
+std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome);
+// One line without a line break, of at most 79 columns.
+std::string load_progress_line(const LoadPlan& plan, const LoadProgress& progress,
+                               double messages_per_second);
+
+// "1,234,567"
+std::string grouped(std::uint64_t number);
+
+}  // namespace tern::tool

@@ -1,0 +1,304 @@
+#include "tools/load_stream.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "tools/units.hpp"
+
+namespace tern::tool {
+namespace {
+
+// A connection queues at most this much, so that large messages cost no memory of their own.
+constexpr std::size_t queue_bytes_max = 256 * 1024;
+
+// The library's limits would stop our input while our output is queued, and an echo server stops
+// its input while its output is queued: both would wait for ever. Our queue is bounded by
+// queue_bytes_max instead, and time-outs are ours.
+Limits unlimited() {
+  Limits limits;
+  limits.output_high_bytes = std::numeric_limits<std::size_t>::max() / 2;
+  limits.output_low_bytes = limits.output_high_bytes;
+  limits.output_bytes_max = limits.output_high_bytes;
+  limits.idle_timeout = Duration::zero();
+  return limits;
+}
+
+}  // namespace
+
+StreamTraffic::StreamTraffic(Reactor& reactor, const LoadPlan& plan, LoadResult& result,
+                             std::function<void()> changed)
+    : Traffic(reactor, plan, result, std::move(changed)),
+      limits_(unlimited()),
+      message_bytes_(plan.options.message_bytes),
+      depth_(plan.options.depth),
+      windowed_(message_bytes_ > queue_bytes_max / depth_) {}
+
+// --- opening -------------------------------------------------------------------------------------
+
+void StreamTraffic::open(std::size_t number) {
+  Client& client = clients_.emplace_back();
+  client.number = number;
+  client.idle = plan_.is_idle(number);
+  client.quota = plan_.share_of(number);
+  client.send_index = client.receive_index = pattern_.first_index(number);
+  client.progress_ns = clock_ns();
+  ++opening_;
+  ++alive_;
+  ConnectOptions options;
+  options.deadline = plan_.options.timeout;
+  options.source = LoadPlan::source_of(number, targets_.front());
+  Connector connector(reactor_, *this, limits_, options);
+  client.connection = &connector.connect(targets_);
+  client.connection->user_data = &client;
+}
+
+void StreamTraffic::opened(Connection& connection) {
+  Client& client = *static_cast<Client*>(connection.user_data);
+  const std::int64_t now_ns = clock_ns();
+  result_.connect_ns.record(static_cast<std::uint64_t>(now_ns - client.progress_ns));
+  failed_in_a_row_ = 0;
+  if (targets_.size() > 1) targets_.assign(1, connection.peer());
+  if (client.idle) {
+    client.progress_ns = now_ns;
+    begin(client, 1, now_ns);
+    return;
+  }
+  ++result_.opened;
+  leave_state(client, State::ready);
+  changed_();
+}
+
+void StreamTraffic::connect_failed(Client& client, const std::error_code& error) {
+  ++failed_in_a_row_;
+  const LoadError kind = error == std::errc::connection_refused ? LoadError::connect_refused
+                         : error == std::errc::timed_out        ? LoadError::connect_timed_out
+                                                                : LoadError::connect_failed;
+  result_.errors.add(kind, fmt::format("connection {}: connect {}: {}", client.number + 1,
+                                       plan_.options.url.to_string(), error.message()));
+}
+
+// --- messages ------------------------------------------------------------------------------------
+
+void StreamTraffic::start() {
+  const std::int64_t now_ns = clock_ns();
+  for (Client& client : clients_) {
+    if (client.state != State::ready || client.quota == 0) continue;
+    client.state = State::busy;
+    ++unfinished_;
+    client.progress_ns = now_ns;
+    begin(client, depth_, now_ns);
+  }
+}
+
+void StreamTraffic::begin(Client& client, std::uint64_t messages, std::int64_t now_ns) {
+  messages = std::min(messages, client.quota);
+  client.quota -= messages;
+  client.unanswered += messages;
+  client.send_times.push(now_ns, messages);
+  client.unsent_bytes += messages * message_bytes_;
+  send_unsent(client);
+}
+
+void StreamTraffic::send_unsent(Client& client) {
+  while (client.unsent_bytes > 0) {
+    if (windowed_ && client.connection->queued_bytes() >= queue_bytes_max) return;
+    const auto count = static_cast<std::size_t>(
+        std::min<std::uint64_t>(client.unsent_bytes, LoadPattern::chunk_bytes));
+    client.connection->send(pattern_.bytes(client.send_index, count));
+    client.send_index = LoadPattern::advance(client.send_index, count);
+    client.awaited_bytes += count;
+    client.unsent_bytes -= count;
+  }
+}
+
+// The way of every message: compare, take the time, count, send the next.
+void StreamTraffic::received(Connection& connection, std::span<const std::byte> bytes) {
+  Client& client = *static_cast<Client*>(connection.user_data);
+  if (bytes.size() > client.awaited_bytes ||
+      pattern_.agreeing(client.receive_index, bytes) != bytes.size()) [[unlikely]] {
+    unexpected(client, bytes);
+    return;
+  }
+  const std::int64_t now_ns = clock_ns();
+  client.progress_ns = now_ns;
+  client.awaited_bytes -= bytes.size();
+  client.receive_index = LoadPattern::advance(client.receive_index, bytes.size());
+  client.partial_bytes += bytes.size();
+  if (client.partial_bytes < message_bytes_) {
+    send_unsent(client);
+    return;
+  }
+  client.partial_bytes -= message_bytes_;
+  std::uint64_t messages = 1;
+  if (client.partial_bytes >= message_bytes_) {
+    messages += client.partial_bytes / message_bytes_;
+    client.partial_bytes %= message_bytes_;
+  }
+  complete(client, messages, now_ns);
+}
+
+void StreamTraffic::complete(Client& client, std::uint64_t messages, std::int64_t now_ns) {
+  client.unanswered -= messages;
+  client.answered += messages;
+  if (client.idle) [[unlikely]] {
+    complete_last(client);
+    return;
+  }
+  result_.measure.messages += messages;
+  for (std::uint64_t left = messages; left > 0;) {
+    const SendTimes::Run run = client.send_times.take(left);
+    result_.measure.latency_ns.record(static_cast<std::uint64_t>(now_ns - run.time_ns),
+                                      run.messages);
+    left -= run.messages;
+  }
+  if (client.quota > 0) {
+    begin(client, messages, now_ns);
+  } else if (client.unanswered == 0) {
+    complete_last(client);
+  } else {
+    send_unsent(client);
+  }
+}
+
+void StreamTraffic::complete_last(Client& client) {
+  if (client.idle) ++result_.idle_opened;
+  leave_state(client, client.idle ? State::held : State::ready);
+  changed_();
+}
+
+void StreamTraffic::stop_sending() {
+  stopping_ = true;
+  for (Client& client : clients_) {
+    client.quota = 0;
+    // Not begun on the wire: nobody will answer it. Only whole messages: the stream stays in step.
+    const std::uint64_t unbegun = client.unsent_bytes / message_bytes_;
+    client.unsent_bytes -= unbegun * message_bytes_;
+    client.unanswered -= unbegun;
+    if (client.state == State::busy && client.unanswered == 0) leave_state(client, State::ready);
+  }
+}
+
+// --- ends ----------------------------------------------------------------------------------------
+
+void StreamTraffic::leave_state(Client& client, State next) {
+  if (client.state == State::opening) --opening_;
+  if (client.state == State::busy) --unfinished_;
+  client.state = next;
+}
+
+void StreamTraffic::fail(Client& client, LoadError error, const std::string& what) {
+  result_.errors.add(error, fmt::format("connection {}: {}", client.number + 1, what));
+  leave_state(client, State::failed);
+  client.connection->abort();
+  changed_();
+}
+
+std::string StreamTraffic::unanswered_text(const Client& client) const {
+  return fmt::format("{} answered, {} not, {} bytes of the next answer came", client.answered,
+                     client.unanswered, client.partial_bytes);
+}
+
+void StreamTraffic::unexpected(Client& client, std::span<const std::byte> bytes) {
+  if (client.state == State::failed) return;
+  const auto awaited =
+      static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), client.awaited_bytes));
+  const std::size_t agreeing = pattern_.agreeing(client.receive_index, bytes.first(awaited));
+  const std::uint64_t offset =
+      client.answered * message_bytes_ + client.partial_bytes + std::uint64_t{agreeing};
+  if (agreeing == awaited) {
+    fail(client, LoadError::surplus_bytes,
+         fmt::format("{} bytes more than were sent came after byte {}", bytes.size() - awaited,
+                     offset));
+    return;
+  }
+  const std::size_t index = LoadPattern::advance(client.receive_index, agreeing);
+  fail(client, LoadError::wrong_bytes,
+       fmt::format("byte {} of what came back is 0x{:02x}, but 0x{:02x} was sent", offset,
+                   std::to_integer<unsigned>(bytes[agreeing]),
+                   std::to_integer<unsigned>(pattern_.bytes(index, 1)[0])));
+}
+
+void StreamTraffic::ended(Connection& connection) {
+  Client& client = *static_cast<Client*>(connection.user_data);
+  if (client.state == State::closing) return;  // we have said all, too: the connection ends itself
+  const bool owes = client.unanswered > 0 || client.quota > 0 || client.state == State::held;
+  if (owes && !(stopping_ && client.unanswered == 0)) {
+    fail(client, LoadError::ended_by_server,
+         "the server ended the stream (" + unanswered_text(client) + ")");
+    return;
+  }
+  leave_state(client, State::closing);
+  connection.finish();
+}
+
+void StreamTraffic::closed(Connection& connection, CloseReason reason,
+                           const std::error_code& error) {
+  Client& client = *static_cast<Client*>(connection.user_data);
+  if (reason == CloseReason::connect_failed) {
+    connect_failed(client, error);
+  } else if (client.state != State::failed && client.state != State::closing) {
+    ended_early(client, reason, error);
+  }
+  leave_state(client, State::failed);
+  client.connection = nullptr;
+  --alive_;
+  changed_();
+}
+
+void StreamTraffic::ended_early(Client& client, CloseReason reason, const std::error_code& error) {
+  const LoadError kind = reason == CloseReason::reset_by_peer ? LoadError::reset_by_server
+                                                              : LoadError::connection_failed;
+  const std::string cause = error ? error.message() : std::string(to_string(reason));
+  result_.errors.add(kind, fmt::format("connection {}: {} ({})", client.number + 1, cause,
+                                       unanswered_text(client)));
+}
+
+void StreamTraffic::check() {
+  const std::int64_t overdue_ns = clock_ns() - plan_.options.timeout.count();
+  // By index: what fails makes room, and the worker opens the next client meanwhile.
+  for (std::size_t index = 0; index < clients_.size(); ++index) {
+    Client& client = clients_[index];
+    if (client.unanswered > 0 && client.progress_ns <= overdue_ns &&
+        client.state != State::failed) {
+      fail(client, LoadError::answer_timed_out,
+           fmt::format("nothing came for {} ({})", format_duration(plan_.options.timeout),
+                       unanswered_text(client)));
+    }
+  }
+}
+
+Duration StreamTraffic::check_interval() const {
+  return std::clamp<Duration>(plan_.options.timeout / 8, std::chrono::milliseconds(10),
+                              std::chrono::seconds(1));
+}
+
+void StreamTraffic::give_up() {
+  for (Client& client : clients_) {
+    if (client.state == State::busy) {
+      fail(client, LoadError::answer_timed_out,
+           fmt::format("not answered within {} after the end of the run ({})",
+                       format_duration(plan_.options.timeout), unanswered_text(client)));
+    }
+  }
+}
+
+void StreamTraffic::finish_all() {
+  for (Client& client : clients_) {
+    if (client.connection == nullptr || client.state == State::failed) continue;
+    leave_state(client, State::closing);
+    client.connection->finish();
+  }
+}
+
+void StreamTraffic::abort_all() {
+  for (Client& client : clients_) {
+    if (client.connection == nullptr) continue;
+    leave_state(client, State::failed);
+    client.connection->abort();
+  }
+}
+
+}  // namespace tern::tool

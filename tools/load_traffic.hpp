@@ -1,0 +1,87 @@
+// Traffic: the clients of one worker, over streams or over datagrams, and what the worker asks of
+// them. The per-message work lies behind the library's own callbacks; the virtual calls here are
+// made a few times a run.
+//
+//        LoadWorker (phases, timers) ──► Traffic ──► StreamTraffic    Connector, Connection
+//             ▲                             │        DatagramTraffic  DatagramSocket
+//             └──────── changed() ──────────┘
+//
+//   THREAD  The worker's reactor only.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "tern/reactor.hpp"
+#include "tern/time.hpp"
+#include "tools/load_pattern.hpp"
+#include "tools/load_plan.hpp"
+#include "tools/load_result.hpp"
+
+namespace tern::tool {
+
+// The time of an answer is the time when its bytes are in our hands, not when the turn began: with
+// many connections in a turn the last ones would look faster than they were.
+inline std::int64_t clock_ns() {
+  return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+class Traffic {
+ public:
+  Traffic(Reactor& reactor, const LoadPlan& plan, LoadResult& result, std::function<void()> changed)
+      : reactor_(reactor),
+        plan_(plan),
+        result_(result),
+        changed_(std::move(changed)),
+        pattern_(plan.options.seed),
+        targets_(plan.targets) {}
+  virtual ~Traffic() = default;
+  Traffic(const Traffic&) = delete;
+  Traffic& operator=(const Traffic&) = delete;
+
+  // Begins to open a client; an idle one counts as opening until its message is answered.
+  virtual void open(std::size_t client) = 0;
+  // Every open busy client sends its first messages.
+  virtual void start() = 0;
+  // No further messages; those under way are still awaited.
+  virtual void stop_sending() = 0;
+  // Ends clients whose answer is overdue.
+  virtual void check() = 0;
+  virtual Duration check_interval() const = 0;
+  // Ends the still unfinished ones: their answers are too late.
+  virtual void give_up() = 0;
+  // Closes all politely, so that the server has nothing to complain of; what it still sends is
+  // surplus.
+  virtual void finish_all() = 0;
+  virtual void abort_all() = 0;
+
+  // Clients neither open nor failed yet.
+  std::size_t opening() const { return opening_; }
+  // Busy clients that have something to send or to receive.
+  std::size_t unfinished() const { return unfinished_; }
+  // Clients whose socket is not closed yet.
+  std::size_t alive() const { return alive_; }
+  // Clients that could not be opened since the last one that could.
+  std::size_t failed_in_a_row() const { return failed_in_a_row_; }
+  // Whether several addresses may be connected to at once: not before one of them has answered.
+  bool settled() const { return targets_.size() == 1; }
+
+ protected:
+  Reactor& reactor_;
+  const LoadPlan& plan_;
+  LoadResult& result_;
+  std::function<void()> changed_;
+  LoadPattern pattern_;
+  std::vector<Endpoint> targets_;
+  std::size_t opening_ = 0;
+  std::size_t unfinished_ = 0;
+  std::size_t alive_ = 0;
+  std::size_t failed_in_a_row_ = 0;
+};
+
+}  // namespace tern::tool
