@@ -21,13 +21,7 @@ bool any_covers(const Endpoint& any, bool v6_only, const Endpoint& to) {
 
 Endpoint AddressBook::bind(const Endpoint& wish, Object& object, BindRules rules,
                            std::error_code& error) {
-  if (wish.family() == Family::local) {
-    if (!paths_.emplace(wish.path(), &object).second) {
-      error = std::make_error_code(std::errc::address_in_use);
-      return {};
-    }
-    return wish;
-  }
+  if (wish.family() == Family::local) return bind_path(wish, object, error);
   if (!is_of_this_machine(wish)) {
     error = std::make_error_code(std::errc::address_not_available);
     return {};
@@ -42,10 +36,28 @@ Endpoint AddressBook::bind(const Endpoint& wish, Object& object, BindRules rules
   return bound;
 }
 
+Endpoint AddressBook::bind_path(const Endpoint& wish, Object& object, std::error_code& error) {
+  const std::string path(wish.path());
+  if (path.find(".sock/") != std::string::npos) {
+    error = std::make_error_code(std::errc::no_such_file_or_directory);
+    return {};
+  }
+  Object*& holder = paths_[path];
+  if (holder != nullptr) {
+    error = std::make_error_code(std::errc::address_in_use);
+    return {};
+  }
+  holder = &object;
+  return wish;
+}
+
 void AddressBook::release(const Object& object) {
   if (object.local.family() == Family::local) {
     const auto found = paths_.find(object.local.path());
-    if (found != paths_.end() && found->second == &object) paths_.erase(found);
+    if (found == paths_.end() || found->second != &object) return;
+    found->second = nullptr;
+    // The abstract namespace has no files.
+    if (found->first.starts_with('@')) paths_.erase(found);
     return;
   }
   const auto found = ports_.find(object.local.port());
@@ -59,7 +71,8 @@ std::vector<Object*> AddressBook::find(const Endpoint& to, SocketKind kind) cons
   std::vector<Object*> any;
   if (to.family() == Family::local) {
     const auto found = paths_.find(to.path());
-    if (found != paths_.end() && found->second->kind == kind) exact.push_back(found->second);
+    if (found == paths_.end() || found->second == nullptr) return exact;
+    if (found->second->kind == kind) exact.push_back(found->second);
     return exact;
   }
   const auto found = ports_.find(to.port());

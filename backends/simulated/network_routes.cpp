@@ -114,6 +114,9 @@ void Network::ask(const std::weak_ptr<Stream>& asking, int attempt) {
   }
   const std::vector<Object*> found = streams_.find(to, SocketKind::listener);
   if (found.empty()) {
+    if (to.family() == Family::local && !streams_.has_file(to)) {
+      return fail(asking, std::errc::no_such_file_or_directory, back);
+    }
     if (to != stream->local) return fail(asking, std::errc::connection_refused, back);
     // Both ends open at once, and both are this socket: TCP allows it.
     Stream::join(stream, stream);

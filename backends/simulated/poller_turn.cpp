@@ -85,7 +85,7 @@ void Poller::wait(Duration limit) {
   was_passed_over_ = false;
   was_busy_ = false;
   // A system call takes its time, even one that only looks.
-  world_.advance(world_.now() + wait_cost);
+  world_.pass(wait_cost);
   const bool woken = wait_for_turn(limit);
   now_ = world_.now();
   if (woken) ++counters_.wakes;

@@ -60,6 +60,11 @@ void World::advance(Time time) {
   }
 }
 
+void World::pass(Duration duration) {
+  const Time end = now_ + duration;
+  while (now_ < end) advance(end);
+}
+
 Duration World::latency() {
   const Duration range = faults.latency_max - faults.latency_min;
   if (range <= Duration::zero()) return faults.latency_min;

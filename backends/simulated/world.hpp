@@ -43,6 +43,8 @@ class World {
   std::size_t events() const { return agenda_.size(); }
   // Moves the clock to `time`, or to the next entry if that comes first, and runs what is due.
   void advance(Time time);
+  // Lets a time pass, with everything that is due in it.
+  void pass(Duration duration);
 
   // One way through the network.
   Duration latency();
