@@ -1,0 +1,19 @@
+// The commands of `tern`: one function and one file each.
+//
+//   add_<name>() registers the command's options with `app` and a callback that runs it and stores
+//   its exit code (see common.hpp) in `exit_code`, which must outlive the parsing. A command that
+//   cannot do its work throws CommandError; main() prints it as one line.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace tern::tool {
+
+void add_echo(CLI::App& app, int& exit_code);
+void add_connect(CLI::App& app, int& exit_code);
+void add_load(CLI::App& app, int& exit_code);
+void add_demo(CLI::App& app, int& exit_code);
+
+}  // namespace tern::tool

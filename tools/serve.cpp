@@ -1,0 +1,146 @@
+#include "tools/serve.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "tern/process.hpp"
+#include "tools/address.hpp"
+#include "tools/common.hpp"
+#include "tools/signal_gate.hpp"
+#include "tools/statistics.hpp"
+#include "tools/units.hpp"
+
+namespace tern::tool {
+namespace {
+
+// Prints a line of statistics each interval, until it is destroyed.
+class Statistics {
+ public:
+  Statistics(Server& server, Duration interval) : server_(server), interval_(interval) {
+    if (interval > Duration::zero()) thread_ = std::thread([this] { run(); });
+  }
+
+  ~Statistics() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  Statistics(const Statistics&) = delete;
+  Statistics& operator=(const Statistics&) = delete;
+
+ private:
+  void run() {
+    Counters before = total(server_.counters());
+    Time then = std::chrono::steady_clock::now();
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_until(lock, then + interval_, [this] { return ended_; })) {
+      const Counters now = total(server_.counters());
+      const Time when = std::chrono::steady_clock::now();
+      print_notice(statistics_line(before, now, when - then, server_.connections()));
+      before = now;
+      then = when;
+    }
+  }
+
+  Server& server_;
+  Duration interval_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ended_ = false;
+  std::thread thread_;
+};
+
+// Refused connections come in floods: one line a second says it as well as a thousand.
+std::function<void(const std::error_code&)> limited_warning() {
+  auto next = std::make_shared<std::atomic<Time::rep>>(0);
+  return [next](const std::error_code& error) {
+    const Time::rep now = Time(std::chrono::steady_clock::now()).time_since_epoch().count();
+    Time::rep due = next->load();
+    const Time::rep after = now + Duration(std::chrono::seconds(1)).count();
+    if (now < due || !next->compare_exchange_strong(due, after)) return;
+    log(LogLevel::warning, "cannot accept a connection: {}", describe(error));
+  };
+}
+
+// Linux shortens the queue without a word (listen(2)); where the file does not exist, nothing is
+// known and nothing is said.
+void check_backlog(int backlog) {
+  std::ifstream file("/proc/sys/net/core/somaxconn");
+  int most = 0;
+  if (file >> most && most < backlog) {
+    log(LogLevel::warning, "backlog {} is more than this system allows: {} is in force", backlog,
+        most);
+  }
+}
+
+Endpoint bind_one(Server& server, const ServeOptions& options, const Url& url) {
+  const Endpoint endpoint = resolve_url(url).front();
+  try {
+    return url.scheme == Scheme::udp ? server.listen_datagrams(endpoint, options.datagram_protocol)
+                                     : server.listen(endpoint, options.protocol);
+  } catch (const std::system_error& error) {
+    throw unavailable(error);
+  }
+}
+
+void log_start(const ServerOptions& options, const DescriptorLimit& limit) {
+  log(LogLevel::info, "serving with {} worker{} on {}", options.workers,
+      options.workers == 1 ? "" : "s", Reactor::poller_name());
+  if (limit.now != limit.before) {
+    log(LogLevel::info, "descriptor limit raised from {} to {}", limit.before, limit.now);
+  } else {
+    log(LogLevel::info, "descriptor limit {}, which is all this process may have", limit.now);
+  }
+  check_backlog(options.listener.listen.backlog);
+}
+
+void log_end(Server& server) {
+  const Counters counters = total(server.counters());
+  const std::uint64_t aborted =
+      counters.closed[static_cast<std::size_t>(CloseReason::drain_timeout)];
+  log(aborted > 0 ? LogLevel::warning : LogLevel::info,
+      "drained: {} connections served, {} of them aborted by the drain timeout", counters.accepted,
+      aborted);
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  SignalGate signals;
+  const DescriptorLimit limit = raise_descriptor_limit();
+  ServerOptions server_options = options.server;
+  server_options.listener.accept_failed = limited_warning();
+  Server server(server_options);
+  std::vector<Endpoint> bound;
+  std::string announcement;
+  for (const Url& url : options.listen) {
+    bound.push_back(bind_one(server, options, url));
+    announcement += fmt::format("listening {}\n", url_text(url.scheme, bound.back()));
+  }
+  announcement += "ready\n";
+  if (options.greeting) announcement += options.greeting(bound);
+
+  server.start();
+  const SignalGate::Scope drain_on_signal(signals, [&](Signal) {
+    log(LogLevel::info, "draining: connections have {} to end; a second signal ends at once",
+        format_duration(options.drain_timeout));
+    server.drain(options.drain_timeout);
+  });
+  log_start(server_options, limit);
+  print(announcement);
+  {
+    const Statistics statistics(server, options.stats);
+    server.join();
+  }
+  log_end(server);
+  return exit_success;
+}
+
+}  // namespace tern::tool

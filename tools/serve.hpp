@@ -1,0 +1,36 @@
+// Running a server as a command: listening, the ready lines, signals, statistics, the drain.
+//
+//   On standard output, once every address is bound and in a single write:
+//        listening tcp://127.0.0.1:7007        one line for each address, with the real port
+//        ready
+//   SIGTERM, SIGINT and SIGHUP drain: listeners close, connections are served until they end or the
+//   drain timeout has passed; exit code 0. A second signal ends the process at once with 128 plus
+//   its number, as a shell reports it (130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tern/server.hpp"
+#include "tern/url.hpp"
+
+namespace tern::tool {
+
+struct ServeOptions {
+  ServerOptions server;
+  std::vector<Url> listen;
+  Duration drain_timeout = std::chrono::seconds(10);
+  // How often counters are printed; zero: never.
+  Duration stats = Duration::zero();
+  Server::ProtocolFactory protocol;
+  Server::DatagramProtocolFactory datagram_protocol;
+  // Written to standard output after the ready lines; given the addresses in the order of `listen`.
+  std::function<std::string(const std::vector<Endpoint>&)> greeting;
+};
+
+// Returns the exit code. Throws CommandError when an address cannot be bound; nothing has been
+// written to standard output then.
+int serve(const ServeOptions& options);
+
+}  // namespace tern::tool

@@ -1,0 +1,44 @@
+#include "tools/signal_gate.hpp"
+
+#include <cstdlib>
+#include <utility>
+
+#include "tools/common.hpp"
+
+namespace tern::tool {
+namespace {
+
+// The numbers are the same on every POSIX system; elsewhere they are a convention of shells.
+int signal_number(Signal signal) {
+  switch (signal) {
+    case Signal::interrupt:
+      return 2;
+    case Signal::terminate:
+      return 15;
+    case Signal::hangup:
+      return 1;
+  }
+  return 15;
+}
+
+}  // namespace
+
+SignalGate::SignalGate() : watcher_([this](Signal signal) { signalled(signal); }) {}
+
+void SignalGate::set(Handler handler) {
+  const std::lock_guard lock(mutex_);
+  handler_ = std::move(handler);
+}
+
+void SignalGate::clear() { set(nullptr); }
+
+void SignalGate::signalled(Signal signal) {
+  const std::lock_guard lock(mutex_);
+  if (handler_ == nullptr || std::exchange(seen_, true)) {
+    log(LogLevel::debug, "ending at once on signal {}", signal_number(signal));
+    std::_Exit(128 + signal_number(signal));
+  }
+  handler_(signal);
+}
+
+}  // namespace tern::tool

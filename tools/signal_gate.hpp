@@ -1,0 +1,49 @@
+// SignalGate: what SIGINT, SIGTERM and SIGHUP do, as it changes in the life of a command.
+//
+//   Until set() and after clear(), and for the second signal in any case, a signal ends the process
+//   at once with 128 plus its number, as a shell reports it. In between the first one is handed to
+//   the handler.
+//   THREAD  Construct before any other thread exists (see SignalWatcher). Handlers run on the
+//           watcher's thread; clear() returns when none is running.
+#pragma once
+
+#include <functional>
+#include <mutex>
+
+#include "tern/process.hpp"
+
+namespace tern::tool {
+
+class SignalGate {
+ public:
+  using Handler = std::function<void(Signal)>;
+
+  SignalGate();
+  SignalGate(const SignalGate&) = delete;
+  SignalGate& operator=(const SignalGate&) = delete;
+
+  void set(Handler handler);
+  void clear();
+
+  // Clears at the end of a scope: before what the handler refers to is destroyed.
+  class Scope {
+   public:
+    Scope(SignalGate& gate, Handler handler) : gate_(gate) { gate_.set(std::move(handler)); }
+    ~Scope() { gate_.clear(); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    SignalGate& gate_;
+  };
+
+ private:
+  void signalled(Signal signal);
+
+  std::mutex mutex_;
+  Handler handler_;
+  bool seen_ = false;
+  SignalWatcher watcher_;  // last: its thread uses the others
+};
+
+}  // namespace tern::tool
