@@ -34,6 +34,8 @@ bool peer_vanished(const std::error_code& error) {
          error == std::errc::connection_aborted || error == std::errc::not_connected;
 }
 
+const std::byte* end_of(Slice bytes) { return bytes.data() + bytes.size(); }
+
 CloseReason reason_of(const std::error_code& error) {
   return peer_vanished(error) ? CloseReason::reset_by_peer : CloseReason::error;
 }
@@ -49,6 +51,7 @@ ConnectionImpl::~ConnectionImpl() { drop_output(); }
 void ConnectionImpl::enter(State next) {
   assert(may_follow(state_, next));
   state_ = next;
+  if (core_->borrower == this) core_->borrower = nullptr;  // only an open connection can reply
 }
 
 // --- beginning ---
@@ -70,7 +73,29 @@ void ConnectionImpl::open() {
 
 // --- the owner's side of the poller ---
 
+// Bytes for an open connection are what nearly every completion brings; this way is kept short, and
+// free of anything that needs a stack frame.
 void ConnectionImpl::completed(const Completion& completion) {
+  const bool is_plain = completion.operation == Operation::receive && state_ == State::open &&
+                        !completion.bytes.empty();
+  if (!is_plain) [[unlikely]]
+    return completed_otherwise(completion);
+  deliver(completion.bytes);
+}
+
+void ConnectionImpl::deliver(Slice bytes) {
+  Reactor::Core& core = *core_;
+  last_activity_ = core.poller.now();
+  core.receiving = this;
+  // Where the kernel reads slices later, and behind what is queued already, a copy is needed.
+  core.borrower = core.poller.keeps_slices() || output_ != nullptr ? nullptr : this;
+  core.incoming = bytes;
+  protocol_->received(*this, bytes);
+  core.receiving = core.borrower = nullptr;
+  if (!core.reply.empty()) send_reply();
+}
+
+[[gnu::noinline]] void ConnectionImpl::completed_otherwise(const Completion& completion) {
   switch (completion.operation) {
     case Operation::receive:
       return on_receive(completion);
@@ -83,7 +108,7 @@ void ConnectionImpl::completed(const Completion& completion) {
     case Operation::accept:
       break;
   }
-  assert(false && "accept completions belong to a listener");
+  assert(false && "accept completions belong to an acceptor");
 }
 
 void ConnectionImpl::on_connect(std::error_code error) {
@@ -113,18 +138,11 @@ void ConnectionImpl::on_close() {
 
 void ConnectionImpl::on_receive(const Completion& completion) {
   if (is_ending()) return;
-  if (completion.error) [[unlikely]]
-    return on_receive_error(completion.error);
-  if (completion.bytes.empty()) [[unlikely]]
-    return on_peer_end();
+  if (completion.error) return on_receive_error(completion.error);
+  if (completion.bytes.empty()) return on_peer_end();
+  if (!has(flag_discarding)) return deliver(completion.bytes);
   last_activity_ = core_->poller.now();
-  if (has(flag_discarding)) [[unlikely]]
-    return on_discarded(completion.bytes.size());
-  core_->receiving = this;
-  core_->incoming = completion.bytes;
-  protocol_->received(*this, completion.bytes);
-  core_->receiving = nullptr;
-  if (!core_->reply.empty()) send_reply();
+  on_discarded(completion.bytes.size());
 }
 
 void ConnectionImpl::on_receive_error(const std::error_code& error) {
@@ -191,26 +209,20 @@ void ConnectionImpl::report_closed() {
 
 // --- output ---
 
-// Bytes of the receive that is being delivered need no copy where the kernel takes bytes at once:
-// they stay until received() returns, and leave then. Only one unbroken stretch of them, and only
-// when nothing is queued before it.
-bool ConnectionImpl::can_borrow(Slice bytes) const {
-  if (core_->poller.keeps_slices() || core_->receiving != this || output_ != nullptr) return false;
-  const Slice incoming = core_->incoming;
-  if (bytes.data() < incoming.data() ||
-      bytes.data() + bytes.size() > incoming.data() + incoming.size()) {
-    return false;
-  }
-  return core_->reply.empty() || core_->reply.data() + core_->reply.size() == bytes.data();
+// Bytes of the receive that is being delivered need no copy: they stay until received() returns, and
+// leave then. The first stretch of them is the reply; anything else goes to the queue behind it.
+void ConnectionImpl::queue(Slice bytes) {
+  Reactor::Core& core = *core_;
+  const bool is_reply = core.borrower == this && bytes.data() >= core.incoming.data() &&
+                        end_of(bytes) <= end_of(core.incoming);
+  if (!is_reply) [[unlikely]]
+    return queue_copy(bytes);
+  core.borrower = nullptr;
+  core.reply = bytes;
 }
 
-void ConnectionImpl::queue(Slice bytes) {
+[[gnu::noinline]] void ConnectionImpl::queue_copy(Slice bytes) {
   if (state_ != State::open || has(flag_broken) || bytes.empty()) return;
-  if (can_borrow(bytes)) [[likely]] {
-    Slice& reply = core_->reply;
-    reply = reply.empty() ? bytes : Slice(reply.data(), reply.size() + bytes.size());
-    return;
-  }
   keep_reply();
   if (!make_room(bytes.size())) return;
   output().append_copy(bytes, core_->blocks);
@@ -226,17 +238,21 @@ void ConnectionImpl::queue(const SharedBuffer& buffer) {
 }
 
 void ConnectionImpl::send_reply() {
-  const Slice reply = std::exchange(core_->reply, {});
+  Slice& reply = core_->reply;
   const std::size_t taken = core_->poller.send(channel_, {&reply, 1});
-  if (taken < reply.size()) [[unlikely]] {
-    set(flag_sending);
-    if (!make_room(reply.size() - taken)) return;
-    output().append_copy(reply.subspan(taken), core_->blocks);
-    pause_when_full();
-    return;
-  }
-  if (state_ == State::draining) [[unlikely]]
-    output_done();
+  if (taken != reply.size() || state_ != State::open) [[unlikely]]
+    return reply_sent(taken);
+  reply = {};
+}
+
+// Not all of it was taken, or it was the last that this connection had to say.
+[[gnu::noinline]] void ConnectionImpl::reply_sent(std::size_t taken) {
+  const Slice rest = std::exchange(core_->reply, {}).subspan(taken);
+  if (rest.empty()) return output_done();
+  set(flag_sending);
+  if (!make_room(rest.size())) return;
+  output().append_copy(rest, core_->blocks);
+  pause_when_full();
 }
 
 // Something else is queued behind a reply that has not left: it goes to the queue, to keep order.
@@ -254,6 +270,7 @@ bool ConnectionImpl::make_room(std::size_t bytes) {
 }
 
 OutputQueue& ConnectionImpl::output() {
+  if (core_->borrower == this) core_->borrower = nullptr;  // a reply would overtake the queue
   if (output_ == nullptr) output_ = core_->take_queue();
   return *output_;
 }

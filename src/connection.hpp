@@ -65,6 +65,8 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   static constexpr std::uint16_t flag_channel_closing = 1U << 9;  // a failed address's socket
 
   void completed(const Completion& completion) override;
+  void completed_otherwise(const Completion& completion);
+  void deliver(Slice bytes);
   void fire() override;
 
   bool has(std::uint16_t flags) const { return (flags_ & flags) != 0; }
@@ -82,8 +84,9 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void on_send(const Completion& completion);
   void on_send_error(const std::error_code& error);
 
-  bool can_borrow(Slice bytes) const;
+  void queue_copy(Slice bytes);
   void send_reply();
+  void reply_sent(std::size_t taken);
   void keep_reply();
   bool make_room(std::size_t bytes);
   OutputQueue& output();

@@ -45,6 +45,7 @@ struct Reactor::Core {
   // The receive that is being delivered, and the reply that points into it (see
   // ConnectionImpl::queue): at most one at a time, so it is kept here and not in each connection.
   const ConnectionImpl* receiving = nullptr;
+  const ConnectionImpl* borrower = nullptr;  // the same, while it may still reply uncopied
   Slice incoming;
   Slice reply;
 

@@ -30,17 +30,14 @@
 namespace tern::epoll {
 namespace {
 
-constexpr std::uint64_t wake_token = Channel::no_index;
+// The empty slot in a generation that it never has: next() passes over it like over stale news.
+constexpr Channel wake_channel{0, UINT32_MAX};
 
-int control(int epoll_fd, int operation, int fd, std::uint32_t events, std::uint64_t token) {
+int control(int epoll_fd, int operation, int fd, std::uint32_t events, Channel channel) {
   epoll_event event{};
   event.events = events | EPOLLET;
-  event.data.u64 = token;
+  event.data = std::bit_cast<epoll_data_t>(channel);
   return ::epoll_ctl(epoll_fd, operation, fd, &event);
-}
-
-std::uint64_t token_of(Channel channel) {
-  return std::uint64_t{channel.generation} << 32 | channel.index;
 }
 
 Time read_clock() {
@@ -64,7 +61,7 @@ Poller::Poller(const PollerOptions& options)
       wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       events_(events_per_wait_max) {
   if (epoll_fd_ < 0 || wake_fd_ < 0 ||
-      control(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, EPOLLIN, wake_token) != 0) {
+      control(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, EPOLLIN, wake_channel) != 0) {
     const std::error_code error = posix::error_from(errno);
     if (epoll_fd_ >= 0) ::close(epoll_fd_);
     if (wake_fd_ >= 0) ::close(wake_fd_);
@@ -84,7 +81,7 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   const std::uint32_t events =
       socket.kind == SocketKind::stream ? EPOLLIN | EPOLLOUT | EPOLLRDHUP : EPOLLIN;
   const int fd = static_cast<int>(socket.handle);
-  if (control(epoll_fd_, EPOLL_CTL_ADD, fd, events, token_of(channel)) != 0) [[unlikely]] {
+  if (control(epoll_fd_, EPOLL_CTL_ADD, fd, events, channel) != 0) [[unlikely]] {
     error = posix::error_from(errno);
     give_back(channel);
     return {};
@@ -97,7 +94,7 @@ std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams
   const readiness::Slot& sending = slot(channel.index);
   if (sending.has(readiness::Slot::wants_send)) [[unlikely]] {
     // Asking again for what is asked already makes the kernel look and tell of the present state.
-    (void)control(epoll_fd_, EPOLL_CTL_MOD, sending.fd, EPOLLIN | EPOLLOUT, token_of(channel));
+    (void)control(epoll_fd_, EPOLL_CTL_MOD, sending.fd, EPOLLIN | EPOLLOUT, channel);
   }
   return taken;
 }
@@ -125,15 +122,15 @@ int Poller::wait_for_events(Duration limit) {
 }
 
 void Poller::wait(Duration limit) {
-  assert(event_at_ == event_count_ && "next() has more");
+  assert(event_at_ == event_end_ && "next() has more");
   if (limit < Duration::zero() || has_more()) limit = Duration::zero();
   const int count = wait_for_events(limit);
   now_ = read_clock();
   ++counters_.waits;
-  event_at_ = 0;
   // A signal interrupts the wait (EINTR); that is an early return with nothing, as promised.
-  event_count_ = std::max(count, 0);
-  if (event_count_ == 0 && !has_more()) ++counters_.empty_waits;
+  event_at_ = events_.data();
+  event_end_ = event_at_ + std::max(count, 0);
+  if (count <= 0 && !has_more()) ++counters_.empty_waits;
   if (wake_pending_.load(std::memory_order_relaxed)) take_wake();
   begin_turn();
 }

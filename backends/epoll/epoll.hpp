@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include <atomic>
+#include <bit>
 #include <string_view>
 #include <vector>
 
@@ -24,16 +25,15 @@ class Poller final : public readiness::Channels {
 
   void wait(Duration limit);
   bool next(Completion& completion) {
-    while (event_at_ < event_count_) {
-      const epoll_event& event = events_[event_at_++];
-      const auto index = static_cast<std::uint32_t>(event.data.u64);
-      if (index == Channel::no_index) [[unlikely]]
-        continue;  // the wake, seen by wait()
-      readiness::Slot& ready = slot(index);
-      // The kernel queued this before the socket was closed and its slot given to another.
-      if (ready.generation != event.data.u64 >> 32) [[unlikely]]
+    while (event_at_ != event_end_) {
+      const epoll_event& event = *event_at_++;
+      const auto channel = std::bit_cast<Channel>(event.data);
+      readiness::Slot& ready = slot(channel.index);
+      // The kernel queued this before the socket was closed and its slot given to another; or it
+      // is the wake, which wait() has seen to.
+      if (ready.generation != channel.generation) [[unlikely]]
         continue;
-      if (heard(ready, index, news_of(event.events), completion)) return true;
+      if (heard(ready, channel, news_of(event.events), completion)) return true;
     }
     return next_queued(completion);
   }
@@ -44,20 +44,22 @@ class Poller final : public readiness::Channels {
 
   static std::uint16_t news_of(std::uint32_t events) {
     using readiness::Slot;
-    constexpr std::uint32_t end = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-    std::uint16_t news = 0;
-    if ((events & (EPOLLIN | end)) != 0) news = Slot::readable;
-    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) news |= Slot::writable;
-    if ((events & end) != 0) news |= Slot::ending;
-    return news;
+    static_assert(EPOLLIN == std::uint32_t{Slot::readable});
+    static_assert(EPOLLOUT == std::uint32_t{Slot::writable});
+    const auto news = static_cast<std::uint16_t>(events & (EPOLLIN | EPOLLOUT));
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) [[likely]]
+      return news;
+    // An end or an error shows itself to a receive; an error to a send, too.
+    const bool both = (events & (EPOLLHUP | EPOLLERR)) != 0;
+    return news | Slot::ending | Slot::readable | (both ? Slot::writable : 0);
   }
   int wait_for_events(Duration limit);
   void take_wake();
 
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
-  int event_at_ = 0;
-  int event_count_ = 0;
+  const epoll_event* event_at_ = nullptr;
+  const epoll_event* event_end_ = nullptr;
   std::atomic<bool> wake_pending_{false};
   std::vector<epoll_event> events_;
 };

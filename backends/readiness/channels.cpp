@@ -1,19 +1,20 @@
 #include "backends/readiness/channels.hpp"
 
-#include <cerrno>
-#include <cstring>
-
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
+#include <cerrno>
 
 namespace tern::readiness {
 
 Channels::Channels(const PollerOptions& options)
     : receive_bytes_(options.receive_bytes),
       datagram_bytes_(options.datagram_bytes),
-      receive_buffer_(new std::byte[options.receive_bytes]) {}
+      receive_buffer_(new std::byte[options.receive_bytes]) {
+  chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
+}
 
 Channels::~Channels() {
   for (std::uint32_t index = 0; index < slots_used_; ++index) {
@@ -44,6 +45,7 @@ Channel Channels::add(Socket socket, Owner* owner) {
   added.kind = socket.kind;
   // A fresh socket has room to send; the kernel tells of input by an event.
   added.flags = Slot::writable;
+  if (socket.kind == SocketKind::stream) added.set(Slot::stream);
   return {index, added.generation};
 }
 
@@ -55,17 +57,6 @@ void Channels::give_back(Channel channel) {
   freed.flags = 0;
   freed.next = free_head_;
   free_head_ = channel.index;
-}
-
-bool Channels::is_current(Channel channel) const {
-  return channel.index < slots_used_ && slot(channel.index).generation == channel.generation;
-}
-
-Slot& Channels::checked(Channel channel) {
-  assert(is_current(channel) && "a channel is used after its close completion");
-  Slot& found = slot(channel.index);
-  assert(!found.has(Slot::closing) && "a channel is used after close()");
-  return found;
 }
 
 Socket Channels::socket(Channel channel) const {
@@ -116,12 +107,9 @@ bool Channels::next_failed(Completion& completion) {
     if (!is_current(failed.channel)) continue;
     const Slot& of = slot(failed.channel.index);
     if (of.has(Slot::closing)) continue;
-    completion.operation = failed.operation;
-    completion.owner = of.owner;
-    completion.channel = failed.channel;
+    fill(completion, failed.operation, of, failed.channel);
     completion.error = failed.error;
     completion.count = 0;
-    ++counters_.completions;
     return true;
   }
   return false;
@@ -136,7 +124,7 @@ bool Channels::next_queued(Completion& completion) {
     ready_head_ = ready.next;
     if (ready_head_ == Channel::no_index) ready_tail_ = Channel::no_index;
     ready.clear(Slot::queued);
-    if (perform(ready, index, completion)) return true;
+    if (perform(ready, {index, ready.generation}, completion)) return true;
   }
   return next_failed(completion);
 }
@@ -157,52 +145,51 @@ void Channels::connect(Channel channel, const Endpoint& endpoint) {
   }
 }
 
-std::size_t Channels::send(Channel channel, std::span<const Slice> slices) {
-  Slot& sending = checked(channel);
-  assert(!sending.has(Slot::wants_send) && "at most one send per channel is unfinished");
-  std::size_t offered = 0;
-  ssize_t sent = 0;
+std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) {
+  const Slot& sending = checked_to_send(channel);
   ++counters_.send_calls;
-  if (slices.size() == 1) {
-    offered = slices[0].size();
-    sent = ::send(sending.fd, slices[0].data(), offered, MSG_NOSIGNAL);
-  } else {
-    std::array<iovec, slices_max> parts;
-    std::size_t count = 0;
-    for (; count < slices.size() && count < slices_max; ++count) {
-      parts[count] = {const_cast<std::byte*>(slices[count].data()), slices[count].size()};
-      offered += slices[count].size();
-    }
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = count;
-    sent = ::sendmsg(sending.fd, &message, MSG_NOSIGNAL);
-    // What lies beyond the last slice looked at is not taken, and must be asked for again.
-    for (; count < slices.size(); ++count) offered += slices[count].size();
+  std::array<iovec, slices_max> parts;
+  const std::size_t count = std::min(slices.size(), slices_max);
+  std::size_t offered = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    parts[i] = {const_cast<std::byte*>(slices[i].data()), slices[i].size()};
+    offered += slices[i].size();
   }
-  if (sent >= 0) [[likely]] {
-    const auto taken = static_cast<std::size_t>(sent);
-    counters_.sent_bytes += taken;
-    if (taken == offered) [[likely]]
-      return taken;
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = count;
+  const ssize_t sent = ::sendmsg(sending.fd, &message, MSG_NOSIGNAL);
+  const bool took_all = sent == static_cast<ssize_t>(offered);
+  if (!took_all || count < slices.size()) return sent_less(channel, sent, !took_all);
+  counters_.sent_bytes += offered;
+  return offered;
+}
+
+// Not all was taken. `is_full`: because the socket has no more room, not because the call could not
+// look at all slices.
+std::size_t Channels::sent_less(Channel channel, ssize_t sent, bool is_full) {
+  const int errno_value = errno;
+  Slot& sending = slot(channel.index);
+  if (sent >= 0) {
+    counters_.sent_bytes += static_cast<std::size_t>(sent);
     sending.set(Slot::wants_send);
-    if (slices.size() > slices_max) {
-      enqueue(sending, channel.index);  // the socket may have room for the rest
+    if (is_full) {
+      sending.clear(Slot::writable);
     } else {
-      sending.clear(Slot::writable);  // taking less than offered has filled the socket
+      enqueue(sending, channel.index);
     }
-    return taken;
+    return static_cast<std::size_t>(sent);
   }
-  if (errno == EAGAIN || errno == EWOULDBLOCK) {
+  if (errno_value == EAGAIN || errno_value == EWOULDBLOCK) {
     ++counters_.would_blocks;
     sending.set(Slot::wants_send);
     sending.clear(Slot::writable);
-  } else if (errno == EINTR || errno == ENOBUFS || errno == ENOMEM) {
+  } else if (errno_value == EINTR || errno_value == ENOBUFS || errno_value == ENOMEM) {
     // Of these no event will tell: the next turn tries again.
     sending.set(Slot::wants_send);
     enqueue(sending, channel.index);
   } else {
-    fail(channel, Operation::send, errno);
+    fail(channel, Operation::send, errno_value);
   }
   return 0;
 }
@@ -229,8 +216,7 @@ bool Channels::skip_refused_datagram(Channel channel, Slot& sending, int errno_v
 }
 
 std::size_t Channels::send_to(Channel channel, std::span<const Datagram> datagrams) {
-  Slot& sending = checked(channel);
-  assert(!sending.has(Slot::wants_send) && "at most one send per channel is unfinished");
+  Slot& sending = checked_to_send(channel);
   std::size_t taken = 0;
   bool retried = false;
   while (taken < datagrams.size()) {

@@ -11,6 +11,7 @@
 //   fill the buffer has drained the socket, unless the kernel has spoken of the stream's end.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -22,15 +23,17 @@ namespace tern::readiness {
 
 // 24 bytes for each socket; slots are found by index and never move.
 struct Slot {
+  // The bits of `readable` and `writable` are those of EPOLLIN and EPOLLOUT: no translation.
   static constexpr std::uint16_t readable = 1U << 0;  // an edge not yet used up
-  static constexpr std::uint16_t writable = 1U << 1;
-  static constexpr std::uint16_t ending = 1U << 2;        // the kernel spoke of an end or an error
+  static constexpr std::uint16_t writable = 1U << 2;
+  static constexpr std::uint16_t ending = 1U << 1;        // the kernel spoke of an end or an error
   static constexpr std::uint16_t wants_accept = 1U << 3;  // standing orders
   static constexpr std::uint16_t wants_receive = 1U << 4;
   static constexpr std::uint16_t wants_connect = 1U << 5;  // orders for one completion
   static constexpr std::uint16_t wants_send = 1U << 6;
   static constexpr std::uint16_t queued = 1U << 7;  // in the ready queue
   static constexpr std::uint16_t closing = 1U << 8;
+  static constexpr std::uint16_t stream = 1U << 9;  // the kind, where a look at the flags tells
 
   Owner* owner = nullptr;
   int fd = -1;
@@ -52,7 +55,18 @@ class Channels {
   void receive(Channel channel) { order(channel, Slot::wants_receive); }
   void stop(Channel channel, Operation operation);
   void connect(Channel channel, const Endpoint& endpoint);
-  std::size_t send(Channel channel, std::span<const Slice> slices);
+  std::size_t send(Channel channel, std::span<const Slice> slices) {
+    if (slices.size() != 1) [[unlikely]]
+      return send_many(channel, slices);
+    const Slice slice = slices.front();
+    ++counters_.send_calls;
+    const ssize_t sent = posix::send(checked_to_send(channel).fd, slice.data(), slice.size());
+    if (sent != static_cast<ssize_t>(slice.size())) [[unlikely]] {
+      return sent_less(channel, sent, true);
+    }
+    counters_.sent_bytes += slice.size();
+    return slice.size();
+  }
   std::size_t send_to(Channel channel, std::span<const Datagram> datagrams);
   void shutdown_send(Channel channel);
   void close(Channel channel);
@@ -82,10 +96,18 @@ class Channels {
   // After the wait: what is queued now belongs to this turn, what will be queued to the next.
   void begin_turn();
   // The kernel's news about a slot: remembers it and does one thing, if an order stands for it.
-  bool heard(Slot& slot, std::uint32_t index, std::uint16_t news, Completion& completion) {
+  bool heard(Slot& slot, Channel channel, std::uint16_t news, Completion& completion) {
     slot.set(news);
+    // By far the most frequent case, in one comparison: a stream has input and wants it.
+    constexpr std::uint16_t decisive = Slot::stream | Slot::readable | Slot::wants_receive |
+                                       Slot::ending | Slot::wants_connect | Slot::wants_send |
+                                       Slot::queued | Slot::closing;
+    constexpr std::uint16_t plain = Slot::stream | Slot::readable | Slot::wants_receive;
+    if ((slot.flags & decisive) == plain) [[likely]] {
+      return perform_receive(slot, channel, completion);
+    }
     // A queued slot has its one call of this turn still to come, or has had it.
-    return !slot.has(Slot::queued) && perform(slot, index, completion);
+    return !slot.has(Slot::queued) && perform(slot, channel, completion);
   }
   // What was left over from the last turn.
   bool next_queued(Completion& completion);
@@ -104,25 +126,62 @@ class Channels {
     std::error_code error;
   };
 
-  bool is_current(Channel channel) const;
-  Slot& checked(Channel channel);
+  bool is_current(Channel channel) const {
+    return channel.index < slots_used_ && slot(channel.index).generation == channel.generation;
+  }
+  Slot& checked(Channel channel) {
+    assert(is_current(channel) && "a channel is used after its close completion");
+    assert(!slot(channel.index).has(Slot::closing) && "a channel is used after close()");
+    return slot(channel.index);
+  }
   void order(Channel channel, std::uint16_t want);
   void enqueue(Slot& slot, std::uint32_t index);
   void fail(Channel channel, Operation operation, int errno_value);
   bool next_failed(Completion& completion);
 
-  bool perform(Slot& slot, std::uint32_t index, Completion& completion);
-  bool perform_close(Slot& slot, std::uint32_t index, Completion& completion);
-  bool perform_connect(Slot& slot, std::uint32_t index, Completion& completion);
-  bool perform_send(Slot& slot, std::uint32_t index, Completion& completion);
-  bool perform_receive(Slot& slot, std::uint32_t index, Completion& completion);
-  bool receive_failed(Slot& slot, std::uint32_t index, Completion& completion);
-  bool perform_receive_datagrams(Slot& slot, std::uint32_t index, Completion& completion);
-  bool perform_accept(Slot& slot, std::uint32_t index, Completion& completion);
+  bool perform(Slot& slot, Channel channel, Completion& completion);
+  bool perform_close(Slot& slot, Channel channel, Completion& completion);
+  bool perform_connect(Slot& slot, Channel channel, Completion& completion);
+  bool perform_send(Slot& slot, Channel channel, Completion& completion);
+  bool perform_receive(Slot& slot, Channel channel, Completion& completion) {
+    ++counters_.receive_calls;
+    const ssize_t received = posix::receive(slot.fd, receive_buffer_.get(), receive_bytes_);
+    if (received <= 0 || static_cast<std::size_t>(received) == receive_bytes_) [[unlikely]] {
+      return receive_unusual(slot, channel, received, completion);
+    }
+    slot.clear(Slot::readable);
+    deliver(slot, channel, static_cast<std::size_t>(received), completion);
+    return true;
+  }
+  void deliver(const Slot& slot, Channel channel, std::size_t bytes, Completion& completion) {
+    fill(completion, Operation::receive, slot, channel);
+    completion.bytes = {receive_buffer_.get(), bytes};
+    counters_.received_bytes += bytes;
+  }
+  void fill(Completion& completion, Operation operation, const Slot& slot, Channel channel) {
+    completion.operation = operation;
+    completion.owner = slot.owner;
+    completion.channel = channel;
+    // Fetching the category for a clear error costs more than looking.
+    if (completion.error) [[unlikely]]
+      completion.error.clear();
+    ++counters_.completions;
+  }
+  bool receive_unusual(Slot& slot, Channel channel, ssize_t received, Completion& completion);
+  bool receive_failed(Slot& slot, Channel channel, Completion& completion);
+  bool perform_receive_datagrams(Slot& slot, Channel channel, Completion& completion);
+  bool perform_accept(Slot& slot, Channel channel, Completion& completion);
+  Slot& checked_to_send(Channel channel) {
+    Slot& sending = checked(channel);
+    assert(!sending.has(Slot::wants_send) && "at most one send per channel is unfinished");
+    return sending;
+  }
+  std::size_t send_many(Channel channel, std::span<const Slice> slices);
+  std::size_t sent_less(Channel channel, ssize_t sent, bool is_full);
   bool skip_refused_datagram(Channel channel, Slot& slot, int errno_value, bool& retried);
 
   std::vector<std::unique_ptr<Slot[]>> chunks_;
-  std::uint32_t slots_used_ = 0;
+  std::uint32_t slots_used_ = 1;  // the first stays empty: backends name their own things by it
   std::uint32_t free_head_ = Channel::no_index;
   std::uint32_t ready_head_ = Channel::no_index;
   std::uint32_t ready_tail_ = Channel::no_index;
