@@ -120,7 +120,8 @@ class Loader:
         if (sum(errors.values()) if isinstance(errors, dict) else errors) != 0:
             raise Failure(f"{name}: the load generator counted errors: {errors}")
         if report["messages_per_second"] <= 0:
-            raise Failure(f"{name}: no message was echoed")
+            raise Failure(f"{name}: the load generator counted no message in "
+                          f"{report.get('duration_s', self._duration_s)} s")
         return report
 
     def _cpu_us_per_message(self, report, server_cpu_s):
