@@ -95,8 +95,10 @@ class ProgressLine {
   LoadProgress before_;
 };
 
-void write_json(const std::string& path, const std::string& json) {
+void write_json(const LoadPlan& plan, const LoadOutcome& outcome) {
+  const std::string& path = plan.options.json_path;
   if (path.empty()) return;
+  const std::string json = load_json(plan, outcome);
   if (path == "-") {
     print(json);
     return;
@@ -120,17 +122,36 @@ int exit_code_of(const LoadOutcome& outcome) {
 }
 
 // What a failed run comes to in one line, for standard error.
-std::string failure_line(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
+std::string failure_line(const LoadOutcome& outcome, int exit_code) {
   const LoadErrors& errors = outcome.result.errors;
-  std::string text = fmt::format("tern load: {}: ", plan.options.url.to_string());
-  text += exit_code == exit_unavailable ? "nothing could be connected"
-                                        : grouped(errors.total()) + " errors";
   for (std::size_t index = 0; index < load_error_count; ++index) {
     const auto error = static_cast<LoadError>(index);
     if (errors.of(error) == 0) continue;
-    return text + fmt::format("; {}: {}\n", to_string(error), errors.example(error));
+    if (exit_code == exit_unavailable) {
+      return fmt::format(
+          "tern load: nobody answers: {}; start the server first, or correct the URL\n",
+          errors.example(error));
+    }
+    return fmt::format("tern load: {} errors; the first {}: {}\n", grouped(errors.total()),
+                       to_string(error), errors.example(error));
   }
-  return text + "\n";
+  return {};
+}
+
+void report(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
+  write_json(plan, outcome);
+  if (!plan.options.quiet && exit_code != exit_unavailable) {
+    const std::string summary = load_summary(plan, outcome);
+    // Standard output is the JSON's when it was asked for there.
+    if (plan.options.json_path != "-") {
+      print(summary);
+    } else {
+      [[maybe_unused]] const auto error = write_all(Stream::error, summary);
+    }
+  }
+  if (exit_code != exit_success) {
+    [[maybe_unused]] const auto error = write_all(Stream::error, failure_line(outcome, exit_code));
+  }
 }
 
 int load(const LoadOptions& options) {
@@ -140,21 +161,8 @@ int load(const LoadOptions& options) {
     ProgressLine line(plan, !options.quiet);
     outcome = run_load(plan, [&](const LoadProgress& progress) { line.show(progress); });
   }
-  write_json(options.json_path, load_json(plan, outcome));
   const int exit_code = exit_code_of(outcome);
-  if (!options.quiet) {
-    const std::string summary = load_summary(plan, outcome);
-    // Standard output is the JSON's when it was asked for there.
-    if (options.json_path != "-") {
-      print(summary);
-    } else {
-      [[maybe_unused]] const auto error = write_all(Stream::error, summary);
-    }
-  }
-  if (exit_code != exit_success) {
-    [[maybe_unused]] const auto error =
-        write_all(Stream::error, failure_line(plan, outcome, exit_code));
-  }
+  report(plan, outcome, exit_code);
   return exit_code;
 }
 
@@ -202,8 +210,10 @@ void add_load_options(CLI::App& app, Registered& registered) {
   add_text(app, "--json", "FILE", "", "write the result as JSON; -: to standard output",
            [&options](const std::string& text) { options.json_path = text; });
   add_count(app, "--server-pid", options.server_pid,
-            "the server's process: also show its CPU time a message and its memory");
-  add_count(app, "--seed", options.seed, "of the pattern that is sent");
+            "the server's process: also show its CPU time a message and its memory")
+      ->type_name("PID")
+      ->default_str("");
+  add_count(app, "--seed", options.seed, "of the pattern that is sent")->type_name("NUMBER");
   with_environment(
       app.add_flag("-q,--quiet", options.quiet, "print no progress and no summary, only errors"));
 }

@@ -49,8 +49,7 @@ void DatagramTraffic::open(std::size_t number) {
         &DatagramSocket::open(reactor_, *this, LoadPlan::source_of(number, target), target);
   } catch (const std::system_error& error) {
     ++failed_in_a_row_;
-    result_.errors.add(LoadError::connect_failed,
-                       fmt::format("connection {}: {}", number + 1, error.what()));
+    result_.errors.add(LoadError::connect_failed, error.what());
     return;
   }
   client.socket->user_data = &client;

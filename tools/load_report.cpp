@@ -44,6 +44,7 @@ std::string plural(std::uint64_t count, const char* noun) {
 }
 
 std::string percentiles_text(const Histogram& ns) {
+  if (ns.count() == 0) return "nothing was measured";
   const auto us = [&](double percent) {
     return figure(static_cast<double>(ns.percentile(percent)) / 1e3);
   };
@@ -124,7 +125,7 @@ void usage_lines(std::string& text, const LoadPlan& plan, const LoadOutcome& out
   }
   if (const auto us = us_per_message(usage.loader_cpu_s, outcome.result)) {
     line(text, "loader",
-         fmt::format("{} us of CPU a message, {:.0f} % of its {}' time", figure(*us),
+         fmt::format("{} us of CPU a message, {:.0f} % of the time of its {}", figure(*us),
                      100 * usage.loader_share, plural(plan.options.threads, "thread")));
   }
   if (usage.loader_share > loader_share_max) {
@@ -192,7 +193,7 @@ std::string grouped(std::uint64_t number) {
 std::string load_summary(const LoadPlan& plan, const LoadOutcome& outcome) {
   const LoadResult& result = outcome.result;
   std::string text = heading(plan, result);
-  if (outcome.interrupted) line(text, "interrupted", "what was measured until then:");
+  if (outcome.interrupted) line(text, "stopped", "by a signal; what was measured until then:");
   line(text, "messages",
        fmt::format("{} in {:.2f} s: {}/s, {} MB/s each way", grouped(result.measure.messages),
                    seconds(result.elapsed()), figure(result.messages_per_second()),

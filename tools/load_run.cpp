@@ -1,5 +1,7 @@
 #include "tools/load_run.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
@@ -152,7 +154,8 @@ LoadOutcome LoadRun::collect() const {
   const DatagramCounts& datagrams = result.measure.datagrams;
   if (datagrams.sent > 0 && result.measure.messages == 0 && !interrupted_) {
     result.errors.add(LoadError::all_lost,
-                      std::to_string(datagrams.sent) + " datagrams were sent, none was answered");
+                      fmt::format("{} datagrams were sent, {} bounced, none was answered",
+                                  datagrams.sent, datagrams.bounced));
   }
   LoadUsage& usage = outcome.usage;
   if (first_.server_s && last_.server_s && *last_.server_s >= *first_.server_s) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "tools/common.hpp"
 #include "tools/units.hpp"
 
 namespace tern::tool {
@@ -71,13 +72,13 @@ void StreamTraffic::opened(Connection& connection) {
   changed_();
 }
 
-void StreamTraffic::connect_failed(Client& client, const std::error_code& error) {
+void StreamTraffic::connect_failed(const std::error_code& error) {
   ++failed_in_a_row_;
   const LoadError kind = error == std::errc::connection_refused ? LoadError::connect_refused
                          : error == std::errc::timed_out        ? LoadError::connect_timed_out
                                                                 : LoadError::connect_failed;
-  result_.errors.add(kind, fmt::format("connection {}: connect {}: {}", client.number + 1,
-                                       plan_.options.url.to_string(), error.message()));
+  result_.errors.add(kind,
+                     fmt::format("connect {}: {}", plan_.options.url.to_string(), describe(error)));
 }
 
 // --- messages ------------------------------------------------------------------------------------
@@ -99,18 +100,25 @@ void StreamTraffic::begin(Client& client, std::uint64_t messages, std::int64_t n
   client.unanswered += messages;
   client.send_times.push(now_ns, messages);
   client.unsent_bytes += messages * message_bytes_;
-  send_unsent(client);
+  if (windowed_ || client.unsent_bytes > LoadPattern::chunk_bytes) [[unlikely]] {
+    send_unsent(client);
+    return;
+  }
+  send_chunk(client, static_cast<std::size_t>(client.unsent_bytes));
+}
+
+void StreamTraffic::send_chunk(Client& client, std::size_t bytes) {
+  client.connection->send(pattern_.bytes(client.send_index, bytes));
+  client.send_index = LoadPattern::advance(client.send_index, bytes);
+  client.awaited_bytes += bytes;
+  client.unsent_bytes -= bytes;
 }
 
 void StreamTraffic::send_unsent(Client& client) {
   while (client.unsent_bytes > 0) {
     if (windowed_ && client.connection->queued_bytes() >= queue_bytes_max) return;
-    const auto count = static_cast<std::size_t>(
-        std::min<std::uint64_t>(client.unsent_bytes, LoadPattern::chunk_bytes));
-    client.connection->send(pattern_.bytes(client.send_index, count));
-    client.send_index = LoadPattern::advance(client.send_index, count);
-    client.awaited_bytes += count;
-    client.unsent_bytes -= count;
+    send_chunk(client, static_cast<std::size_t>(
+                           std::min<std::uint64_t>(client.unsent_bytes, LoadPattern::chunk_bytes)));
   }
 }
 
@@ -238,7 +246,7 @@ void StreamTraffic::closed(Connection& connection, CloseReason reason,
                            const std::error_code& error) {
   Client& client = *static_cast<Client*>(connection.user_data);
   if (reason == CloseReason::connect_failed) {
-    connect_failed(client, error);
+    connect_failed(error);
   } else if (client.state != State::failed && client.state != State::closing) {
     ended_early(client, reason, error);
   }
@@ -251,7 +259,7 @@ void StreamTraffic::closed(Connection& connection, CloseReason reason,
 void StreamTraffic::ended_early(Client& client, CloseReason reason, const std::error_code& error) {
   const LoadError kind = reason == CloseReason::reset_by_peer ? LoadError::reset_by_server
                                                               : LoadError::connection_failed;
-  const std::string cause = error ? error.message() : std::string(to_string(reason));
+  const std::string cause = error ? describe(error) : std::string(to_string(reason));
   result_.errors.add(kind, fmt::format("connection {}: {} ({})", client.number + 1, cause,
                                        unanswered_text(client)));
 }

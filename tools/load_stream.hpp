@@ -65,11 +65,12 @@ class StreamTraffic final : public Traffic, private Protocol {
   void complete(Client& client, std::uint64_t messages, std::int64_t now_ns);
   void complete_last(Client& client);
   void send_unsent(Client& client);
+  void send_chunk(Client& client, std::size_t bytes);
   void unexpected(Client& client, std::span<const std::byte> bytes);
   void fail(Client& client, LoadError error, const std::string& what);
   // Takes a client out of the gauge that its state belongs to.
   void leave_state(Client& client, State next);
-  void connect_failed(Client& client, const std::error_code& error);
+  void connect_failed(const std::error_code& error);
   void ended_early(Client& client, CloseReason reason, const std::error_code& error);
   std::string unanswered_text(const Client& client) const;
 
