@@ -34,24 +34,37 @@ Reactor::~Reactor() {
 }
 
 void Reactor::run() {
-  while (!core_->stop_requested.exchange(false)) turn(forever);
+  while (!core_->stop_requested.exchange(false)) {
+    core_->begin_turn();
+    core_->end_turn(forever);
+  }
 }
 
 bool Reactor::turn(Duration limit) {
-  Core& core = *core_;
-  core.loop_thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  const std::uint64_t completions_before = core.poller.counters().completions;
-  ++core.counters.turns;
-  const std::size_t fired = core.wheel.fire_due(core.poller.now());
-  core.counters.timers += fired;
-  const std::size_t ran = core.run_tasks();
-  core.hand_down_output();
-  core.bury_the_dead();
-  core.poller.wait(core.wait_limit(limit));
+  const std::uint64_t completions_before = core_->poller.counters().completions;
+  const bool did_something = core_->begin_turn();
+  // Whoever turns by hand waits for something, which may just have happened.
+  core_->end_turn(did_something ? Duration::zero() : limit);
+  return did_something || core_->poller.counters().completions != completions_before;
+}
+
+// The first half: what is due without the kernel. Returns whether anything was.
+bool Reactor::Core::begin_turn() {
+  loop_thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  ++counters.turns;
+  const std::size_t fired = wheel.fire_due(poller.now());
+  counters.timers += fired;
+  const std::size_t ran = run_tasks();
+  hand_down_output();
+  bury_the_dead();
+  return fired + ran > 0;
+}
+
+void Reactor::Core::end_turn(Duration limit) {
+  poller.wait(wait_limit(limit));
   Completion completion;
   // The one upward edge of the system: a finished thing goes to its owner.
-  while (core.poller.next(completion)) completion.owner->completed(completion);
-  return fired + ran > 0 || core.poller.counters().completions != completions_before;
+  while (poller.next(completion)) completion.owner->completed(completion);
 }
 
 void Reactor::stop() {

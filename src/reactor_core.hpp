@@ -26,7 +26,9 @@ class DatagramSocketImpl;
 struct Reactor::Core {
   Core(Reactor& owner, const ReactorOptions& options);
 
-  // --- one turn, in this order (reactor.cpp) ---
+  // --- one turn (reactor.cpp) ---
+  bool begin_turn();
+  void end_turn(Duration limit);
   std::size_t run_tasks();
   void hand_down_output();
   void bury_the_dead();

@@ -114,9 +114,12 @@ int Poller::wait_for_events(Duration limit) {
     timeout.tv_nsec = (limit - whole).count();
     timeout_or_forever = &timeout;
   }
-  const int count =
-      ::epoll_pwait2(epoll_fd_, events_.data(), events_per_wait_max, timeout_or_forever, nullptr);
-  if (count >= 0 || errno != ENOSYS) return count;
+  if (has_pwait2_) [[likely]] {
+    const int count =
+        ::epoll_pwait2(epoll_fd_, events_.data(), events_per_wait_max, timeout_or_forever, nullptr);
+    if (count >= 0 || errno != ENOSYS) return count;
+    has_pwait2_ = false;
+  }
   return ::epoll_wait(epoll_fd_, events_.data(), events_per_wait_max,
                       limit == forever ? -1 : milliseconds_at_least(limit));
 }

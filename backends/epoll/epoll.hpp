@@ -58,6 +58,7 @@ class Poller final : public readiness::Channels {
 
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
+  bool has_pwait2_ = true;  // until the kernel says otherwise
   const epoll_event* event_at_ = nullptr;
   const epoll_event* event_end_ = nullptr;
   std::atomic<bool> wake_pending_{false};

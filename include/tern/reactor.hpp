@@ -41,8 +41,8 @@ class TERN_API Reactor {
 
   // Turns until stop(). May be called again afterwards.
   void run();
-  // One turn that waits at most `limit`; for tests and for embedding in another loop. Returns
-  // whether anything was done: a timer fired, a task ran or a completion came.
+  // One turn, for tests and for embedding in another loop. Waits at most `limit`, and not at all if
+  // a timer fired or a task ran before it. Returns whether anything was done: those, or completions.
   bool turn(Duration limit);
   // Ends run() after the current turn; a stop before run() makes that run return at once. Any thread.
   void stop();
