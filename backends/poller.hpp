@@ -199,8 +199,8 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
 // wake()
 //   ENSURES  the current or the next wait() returns. Many wakes before a wait make one.
 //   THREAD   any; also from a signal handler.
-// now()
-//   Read from the kernel once in each wait(), after it.
+// now(), refresh()
+//   Read from the kernel once in each wait(), after it; refresh() reads it between turns.
 // socket(channel)
 //   For Sockets::local() and Sockets::peer().
 template <class P>
@@ -223,6 +223,7 @@ concept is_poller = is_sockets<typename P::Sockets> &&
   { poller.next(completion) } -> std::same_as<bool>;
   { poller.wake() } -> std::same_as<void>;
   { const_poller.now() } -> std::same_as<Time>;
+  { poller.refresh() } -> std::same_as<void>;
   { const_poller.socket(channel) } -> std::same_as<Socket>;
   { const_poller.keeps_slices() } -> std::same_as<bool>;
   { const_poller.counters() } -> std::same_as<const PollerCounters&>;

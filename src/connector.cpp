@@ -83,7 +83,8 @@ void ConnectAttempt::try_next() {
     if (try_one(endpoints_[next_++])) return;
   }
   if (!last_error_) last_error_ = std::make_error_code(std::errc::address_not_available);
-  connection_->end(CloseReason::connect_failed, last_error_);  // *this is gone
+  const std::error_code error = last_error_;
+  connection_->end(CloseReason::connect_failed, error);  // *this is gone
 }
 
 void ConnectAttempt::fire() {
@@ -96,10 +97,17 @@ Connector::Connector(Reactor& reactor, Protocol& protocol, const Limits& limits,
 
 namespace {
 
+// For connections begun while their reactor is being destroyed, typically by a closed() that wants
+// to connect again: nobody hears of them, so that the destructor comes to an end.
+class NobodyListens final : public Protocol {
+  void received(Connection&, std::span<const std::byte>) override {}
+};
+
 ConnectionImpl& begin(Reactor::Core& core, Protocol& protocol, const Limits& limits,
                       const ConnectOptions& options) {
-  ConnectionImpl& connection =
-      core.connections.make(core, protocol, limits, Connection::State::connecting, nullptr);
+  static NobodyListens nobody;
+  ConnectionImpl& connection = core.connections.make(core, core.ending ? nobody : protocol, limits,
+                                                     Connection::State::connecting, nullptr);
   core.attempts.emplace(&connection, std::make_unique<ConnectAttempt>(core, connection, options));
   return connection;
 }

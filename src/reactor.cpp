@@ -18,12 +18,13 @@ Reactor::Reactor(const ReactorOptions& options) : core_(std::make_unique<Core>(*
 
 Reactor::~Reactor() {
   Core& core = *core_;
-  // The owners must outlive what the kernel still holds: turn until each had its last completion.
-  core.connections.for_each([](ConnectionImpl& connection) { connection.abort(); });
+  // The owners must outlive what the kernel still holds: wait until each had its last completion.
+  core.ending = true;
   while (core.connections.size() > 0 || !core.acceptors.empty() || !core.datagram_sockets.empty()) {
+    core.connections.for_each([](ConnectionImpl& connection) { connection.abort(); });
     for (Acceptor* acceptor : core.acceptors) acceptor->close();
     for (DatagramSocketImpl* socket : core.datagram_sockets) socket->close();
-    turn(Duration::zero());
+    core.end_turn(Duration::zero());
     core.bury_the_dead();
   }
   for (Task* task = core.mailbox.exchange(nullptr); task != nullptr;) {
@@ -50,6 +51,7 @@ bool Reactor::turn(Duration limit) {
 
 // The first half: what is due without the kernel. Returns whether anything was.
 bool Reactor::Core::begin_turn() {
+  in_turn = true;
   loop_thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
   ++counters.turns;
   const std::size_t fired = wheel.fire_due(poller.now());
@@ -65,6 +67,7 @@ void Reactor::Core::end_turn(Duration limit) {
   Completion completion;
   // The one upward edge of the system: a finished thing goes to its owner.
   while (poller.next(completion)) completion.owner->completed(completion);
+  in_turn = false;
 }
 
 void Reactor::stop() {
@@ -72,7 +75,11 @@ void Reactor::stop() {
   core_->poller.wake();
 }
 
-Time Reactor::now() const { return core_->poller.now(); }
+Time Reactor::now() const {
+  // Between turns, in set-up code, the last wait may be long ago; deadlines would lie in the past.
+  if (!core_->in_turn) core_->poller.refresh();
+  return core_->poller.now();
+}
 
 const Counters& Reactor::counters() const {
   Core& core = *core_;

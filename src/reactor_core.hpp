@@ -40,6 +40,8 @@ struct Reactor::Core {
   void give_back_queue(OutputQueue* queue);
 
   Reactor& reactor;
+  bool in_turn = false;
+  bool ending = false;  // the reactor is being destroyed
   Poller poller;
   TimerWheel wheel;
   Counters counters;  // the poller's part is copied in when they are read

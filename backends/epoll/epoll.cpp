@@ -138,6 +138,8 @@ void Poller::wait(Duration limit) {
   begin_turn();
 }
 
+void Poller::refresh() { now_ = read_clock(); }
+
 void Poller::take_wake() {
   // Read first, lower the flag after: a wake in between finds it raised and need not write, since
   // its work was posted before and is looked for after this.

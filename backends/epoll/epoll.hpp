@@ -38,6 +38,7 @@ class Poller final : public readiness::Channels {
     return next_queued(completion);
   }
   void wake();
+  void refresh();
 
  private:
   static constexpr int events_per_wait_max = 256;

@@ -70,6 +70,7 @@ class Poller {
   void wake() { poller_.wake(); }
 
   Time now() const { return poller_.now(); }
+  void refresh() { poller_.refresh(); }
   Socket socket(Channel channel) const { return poller_.socket(channel); }
   bool keeps_slices() const { return poller_.keeps_slices(); }
   const PollerCounters& counters() const { return poller_.counters(); }

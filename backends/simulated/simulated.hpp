@@ -62,6 +62,7 @@ class Poller final : private Participant {
   void wake();
 
   Time now() const { return now_; }
+  void refresh() {}  // virtual time stands still between waits
   Socket socket(Channel channel) const;
   bool keeps_slices() const { return world_.completes(); }
   const PollerCounters& counters() const { return counters_; }
