@@ -160,15 +160,19 @@ std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) 
   message.msg_iovlen = count;
   const ssize_t sent = ::sendmsg(sending.fd, &message, MSG_NOSIGNAL);
   const bool took_all = sent == static_cast<ssize_t>(offered);
-  if (!took_all || count < slices.size()) return sent_less(channel, sent, !took_all);
+  std::size_t left = 0;
+  for (const Slice slice : slices.subspan(count)) left += slice.size();
+  if (!took_all || left > 0) return sent_less(channel, offered + left, sent, !took_all);
   counters_.sent_bytes += offered;
   return offered;
 }
 
 // Not all was taken. `is_full`: because the socket has no more room, not because the call could not
 // look at all slices.
-std::size_t Channels::sent_less(Channel channel, ssize_t sent, bool is_full) {
+std::size_t Channels::sent_less(Channel channel, std::size_t offered, ssize_t sent, bool is_full) {
   const int errno_value = errno;
+  // The kernel may refuse to send even nothing to a peer that is gone; nothing is nevertheless done.
+  if (offered == 0) return 0;
   Slot& sending = slot(channel.index);
   if (sent >= 0) {
     counters_.sent_bytes += static_cast<std::size_t>(sent);

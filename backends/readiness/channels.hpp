@@ -62,7 +62,7 @@ class Channels {
     ++counters_.send_calls;
     const ssize_t sent = posix::send(checked_to_send(channel).fd, slice.data(), slice.size());
     if (sent != static_cast<ssize_t>(slice.size())) [[unlikely]] {
-      return sent_less(channel, sent, true);
+      return sent_less(channel, slice.size(), sent, true);
     }
     counters_.sent_bytes += slice.size();
     return slice.size();
@@ -177,7 +177,7 @@ class Channels {
     return sending;
   }
   std::size_t send_many(Channel channel, std::span<const Slice> slices);
-  std::size_t sent_less(Channel channel, ssize_t sent, bool is_full);
+  std::size_t sent_less(Channel channel, std::size_t offered, ssize_t sent, bool is_full);
   bool skip_refused_datagram(Channel channel, Slot& slot, int errno_value, bool& retried);
 
   std::vector<std::unique_ptr<Slot[]>> chunks_;

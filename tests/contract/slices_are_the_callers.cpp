@@ -116,6 +116,26 @@ RULE_CASE(slices_are_the_callers, at_most_so_many_slices) {
   EXPECT_EQUAL(server.received, text);
 }
 
+// What was offered counts in bytes: slices beyond those looked at that are empty leave nothing to
+// be taken, so no completion follows.
+RULE_CASE(slices_are_the_callers, empty_slices_beyond_the_last) {
+  Loop<P> loop;
+  auto [client, server] = loop.pair();
+  loop.receive(server);
+  const std::string text = Pattern(run.seed()).text(0, slices_max);
+  std::vector<Slice> slices;
+  for (std::size_t index = 0; index < text.size(); ++index) {
+    slices.push_back(slice_of(std::string_view(text).substr(index, 1)));
+  }
+  slices.resize(slices_max + 3);
+  const std::size_t taken = loop.offer(client, slices);
+  loop.until([&client = client] { return !client.sending; }, "the send");
+  loop.write(client, text.substr(taken + client.send_taken));
+  loop.until([&, &server = server] { return server.received_count >= text.size(); }, "all of it");
+  EXPECT_EQUAL(server.received, text);
+  loop.settle();
+}
+
 // Sending nothing is legal, is finished at once and is not the end of the stream.
 RULE_CASE(slices_are_the_callers, empty_slices_send_nothing) {
   Loop<P> loop;
