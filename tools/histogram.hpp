@@ -60,8 +60,8 @@ class Histogram {
   std::uint64_t minimum() const { return count_ == 0 ? 0 : minimum_; }
   std::uint64_t maximum() const { return maximum_; }
   double mean() const { return count_ == 0 ? 0.0 : sum_ / static_cast<double>(count_); }
-  // The smallest value that at least `percent` of the recorded ones do not exceed, rounded up to the
-  // end of its slot, but never above maximum(). Below 0 is taken for 0, above 100 for 100.
+  // The smallest value that at least `percent` of the recorded ones do not exceed, rounded up to
+  // the end of its slot, but never above maximum(). Below 0 is taken for 0, above 100 for 100.
   std::uint64_t percentile(double percent) const;
   // How many recorded values lie in the slots up to the one of `value`.
   std::uint64_t count_up_to(std::uint64_t value) const;

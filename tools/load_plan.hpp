@@ -1,7 +1,7 @@
 // LoadPlan: the options of a run worked out: where to connect, who does what share.
 //
-//   Clients are numbered over all workers: first the busy ones, then the idle ones. Client n belongs
-//   to worker n % threads. Immutable once made; any thread.
+//   Clients are numbered over all workers: first the busy ones, then the idle ones. Client n
+//   belongs to worker n % threads. Immutable once made; any thread.
 #pragma once
 
 #include <cstddef>

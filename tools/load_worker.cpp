@@ -167,6 +167,7 @@ void LoadWorker::measure_from_now() {
   result_.measure.reset();
   result_.from = result_.until = Time(Duration(clock_ns()));
   result_.measured = true;
+  messages_.store(0, std::memory_order_relaxed);  // those of the warm-up are nobody's progress
   events_.measuring_began();
   if (!plan_.options.by_count()) phase_timer_.arm_after(reactor_, plan_.options.duration);
 }

@@ -1,4 +1,4 @@
-// LoadWorker: one thread, one reactor and its share of the clients, led through the phases of a run.
+// LoadWorker: one thread, one reactor and its share of the clients, through the phases of a run.
 //
 //     connecting ──► ready ──► warming ──► measuring ──► finishing ──► closing ──► done
 //      (own pace)     │  ▲        (timers: the same start for all)        │
