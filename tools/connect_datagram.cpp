@@ -1,5 +1,8 @@
 // A session over UDP: each line of the input is one datagram, and each datagram that comes is
 // printed as it is. Datagrams have no end: after the input's end, silence is taken for one.
+#include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "tern/datagram_socket.hpp"
@@ -10,13 +13,19 @@
 namespace tern::tool {
 namespace {
 
+// Lines leave in small batches with a pause between, so that a file as input does not drown the
+// answers to its own beginning: about 32,000 a second.
+constexpr std::size_t batch_max = 32;
+constexpr Duration pause = std::chrono::milliseconds(1);
+
 class DatagramSession final : public ConnectSession, private DatagramProtocol {
  public:
   DatagramSession(Reactor& reactor, const ConnectSettings& settings, const Endpoint& peer)
       : ConnectSession(reactor, settings),
         peer_(peer),
         quit_(settings.quit_word),
-        lines_(DatagramSocket::payload_bytes_max) {}
+        splitter_(DatagramSocket::payload_bytes_max),
+        pause_timer_([this] { send_batch(); }) {}
 
   void start() override {
     try {
@@ -39,20 +48,27 @@ class DatagramSession final : public ConnectSession, private DatagramProtocol {
     }
   }
 
+  // A bounced datagram ends nothing while the user may still start the server.
   void failed(DatagramSocket&, const std::error_code& error) override {
-    log(LogLevel::warning, "{} ({}): {}", name(), peer_.to_string(), describe(error));
     error_ = error;
+    ++bounced_datagrams_;
+    if (is_terminal(Stream::input)) {
+      log(LogLevel::warning, "{} ({}): {}", name(), peer_.to_string(), describe(error));
+    }
     if (ending_ && received_datagrams_ == 0) give_up();
   }
 
   void closed(DatagramSocket& socket) override {
     socket_ = nullptr;
+    pause_timer_.cancel();
     if (socket.dropped() > 0) {
-      log(LogLevel::warning, "{} datagrams found no room in the send buffer and were not sent",
+      log(LogLevel::warning, "datagrams not sent, since the send buffer was full: {}",
           socket.dropped());
     }
     if (error_ && received_datagrams_ == 0) {
       fail(unavailable(fmt::format("{} ({})", name(), peer_.to_string()), error_));
+    } else if (error_) {
+      log(LogLevel::warning, "datagrams bounced: {} ({})", bounced_datagrams_, describe(error_));
     }
     stop();
   }
@@ -60,28 +76,41 @@ class DatagramSession final : public ConnectSession, private DatagramProtocol {
   void input_arrived(const std::string& bytes) override {
     std::string passed;
     const bool quit = quit_.feed(bytes, passed);
-    std::vector<std::string> lines;
-    lines_.feed(passed, lines);
-    send(lines);
-    input_->taken(bytes.size());
+    splitter_.feed(passed, lines_);
+    taken_bytes_ += bytes.size();
     if (quit) {
       stop_input();
-      await_answers();
+      ending_ = true;
     }
+    if (!pause_timer_.armed()) send_batch();
   }
 
   void input_ended() override {
     std::string passed;
     quit_.finish(passed);
-    std::vector<std::string> lines;
-    lines_.feed(passed, lines);
-    lines_.finish(lines);
-    send(lines);
-    await_answers();
+    splitter_.feed(passed, lines_);
+    splitter_.finish(lines_);
+    ending_ = true;
+    if (!pause_timer_.armed()) send_batch();
+  }
+
+  void send_batch() {
+    if (socket_ == nullptr) return;
+    const std::size_t count = std::min(lines_.size() - sent_lines_, batch_max);
+    std::array<Datagram, batch_max> datagrams;
+    for (std::size_t i = 0; i < count; ++i) {
+      datagrams[i].bytes = std::as_bytes(std::span(lines_[sent_lines_ + i]));
+    }
+    if (count > 0) sent_datagrams_ += socket_->send(std::span(datagrams).first(count));
+    sent_lines_ += count;
+    if (sent_lines_ < lines_.size()) return pause_timer_.arm_after(reactor_, pause);
+    lines_.clear();
+    sent_lines_ = 0;
+    input_->taken(std::exchange(taken_bytes_, 0));
+    if (ending_) await_answers();
   }
 
   void await_answers() {
-    ending_ = true;
     if (sent_datagrams_ == 0 || (error_ && received_datagrams_ == 0)) return give_up();
     await_silence();
   }
@@ -92,22 +121,17 @@ class DatagramSession final : public ConnectSession, private DatagramProtocol {
     if (socket_ != nullptr) socket_->close();
   }
 
-  void send(const std::vector<std::string>& lines) {
-    if (socket_ == nullptr || lines.empty()) return;
-    std::vector<Datagram> datagrams;
-    datagrams.reserve(lines.size());
-    for (const std::string& line : lines) {
-      datagrams.push_back({std::as_bytes(std::span(line)), {}, false});
-    }
-    sent_datagrams_ += socket_->send(datagrams);
-  }
-
   Endpoint peer_;
   DatagramSocket* socket_ = nullptr;
   QuitFilter quit_;
-  LineSplitter lines_;
+  LineSplitter splitter_;
+  std::vector<std::string> lines_;  // those from `sent_lines_` on are still to be sent
+  std::size_t sent_lines_ = 0;
+  std::size_t taken_bytes_ = 0;
+  CallbackTimer pause_timer_;
   std::uint64_t sent_datagrams_ = 0;
   std::uint64_t received_datagrams_ = 0;
+  std::uint64_t bounced_datagrams_ = 0;
   std::error_code error_;
   bool ending_ = false;
 };

@@ -24,6 +24,9 @@ bool wants_colour(Stream stream);
 // read and write, as closed ones would. Call first.
 void fill_closed_streams();
 
+// Whether the program was started with SIGHUP ignored, as nohup does. Ask before watching signals.
+bool ignores_hangup();
+
 // Interrupts reads and writes of the functions below, from any thread, for good.
 class Interrupt {
  public:

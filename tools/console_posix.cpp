@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,6 +78,11 @@ void fill_closed_streams() {
     const int mode = stream == Stream::input ? O_WRONLY : O_RDONLY;
     if (::open("/dev/null", mode) != number(stream)) std::_Exit(71);
   }
+}
+
+bool ignores_hangup() {
+  struct sigaction current {};
+  return ::sigaction(SIGHUP, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
 }
 
 std::size_t read_input(std::span<std::byte> into, Interrupt& interrupt, std::error_code& error) {

@@ -1,4 +1,6 @@
 // tern demo: an echo server on loopback that says how to talk to it.
+#include <algorithm>
+#include <array>
 #include <memory>
 
 #include "src/protocols/echo.hpp"
@@ -20,20 +22,26 @@ Ctrl-C or SIGTERM ends it, exit code 0. See `tern echo --help` for a server with
 std::string instructions(const std::vector<Endpoint>& bound) {
   const std::uint16_t tcp = bound.at(0).port();
   const std::uint16_t udp = bound.at(1).port();
-  constexpr std::string_view text = R"(
-An echo server runs on this machine only. Talk to it from another terminal:
-
-  {program} connect tcp://127.0.0.1:{tcp}      type a line, it comes back; exit or Ctrl-D ends
-  {program} connect udp://127.0.0.1:{udp}      the same with datagrams
-  nc 127.0.0.1 {tcp}                     the same with netcat
-  nc -u 127.0.0.1 {udp}
-  printf 'hello\n' | {program} connect tcp://127.0.0.1:{tcp}
-  {program} load tcp://127.0.0.1:{tcp} -c 50 -d 5s    how fast is it?
-
-Ctrl-C ends the demo.
-)";
-  return fmt::format(text, fmt::arg("program", program()), fmt::arg("tcp", tcp),
-                     fmt::arg("udp", udp));
+  const std::string& tern = program();
+  const std::array<std::array<std::string, 2>, 6> rows{{
+      {fmt::format("{} connect tcp://127.0.0.1:{}", tern, tcp),
+       "type a line, it comes back; exit or Ctrl-D ends"},
+      {fmt::format("{} connect udp://127.0.0.1:{}", tern, udp), "the same with datagrams"},
+      {fmt::format("nc 127.0.0.1 {}", tcp), "the same with netcat; Ctrl-C ends"},
+      {fmt::format("nc -u 127.0.0.1 {}", udp), ""},
+      {fmt::format("echo hello | {} connect tcp://127.0.0.1:{}", tern, tcp), "in a pipe"},
+      {fmt::format("{} load tcp://127.0.0.1:{} -c 50 -d 5s", tern, tcp), "how fast is it?"},
+  }};
+  std::size_t columns = 0;
+  for (const auto& row : rows) columns = std::max(columns, row[0].size());
+  std::string text =
+      "\nAn echo server runs, for this machine only. Talk to it from another terminal:\n\n";
+  for (const auto& [command, meaning] : rows) {
+    std::string line = fmt::format("  {:<{}}   {}", command, columns, meaning);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text + "\nCtrl-C ends the demo.\n";
 }
 
 }  // namespace

@@ -80,9 +80,29 @@ void check_backlog(int backlog) {
   }
 }
 
+// Workers share a port by SO_REUSEPORT, which would let a second server of the same user share it,
+// too, and take a part of the first one's clients. Binding it once without that option finds out.
+void check_unshared(const ServeOptions& options, const Url& url, const Endpoint& endpoint) {
+  if (endpoint.port() == 0 || !endpoint.is_ip()) return;
+  Reactor reactor;
+  if (url.scheme == Scheme::udp) {
+    const auto protocol = options.datagram_protocol(reactor);
+    DatagramSocket::open(reactor, *protocol, endpoint).close();
+    while (reactor.turn(Duration::zero())) {
+    }
+    return;
+  }
+  const auto protocol = options.protocol(reactor);
+  const Limits limits;
+  ListenerOptions listener;
+  listener.listen.v6_only = options.server.listener.listen.v6_only;
+  const Listener held(reactor, endpoint, *protocol, limits, listener);
+}
+
 Endpoint bind_one(Server& server, const ServeOptions& options, const Url& url) {
   const Endpoint endpoint = resolve_url(url).front();
   try {
+    check_unshared(options, url, endpoint);
     return url.scheme == Scheme::udp ? server.listen_datagrams(endpoint, options.datagram_protocol)
                                      : server.listen(endpoint, options.protocol);
   } catch (const std::system_error& error) {
@@ -106,7 +126,7 @@ void log_end(Server& server) {
   const std::uint64_t aborted =
       counters.closed[static_cast<std::size_t>(CloseReason::drain_timeout)];
   log(aborted > 0 ? LogLevel::warning : LogLevel::info,
-      "drained: {} connections served, {} of them aborted by the drain timeout", counters.accepted,
+      "drained; connections served: {}, aborted by the drain timeout: {}", counters.accepted,
       aborted);
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tools/common.hpp"
+#include "tools/console.hpp"
 
 namespace tern::tool {
 namespace {
@@ -23,7 +24,8 @@ int signal_number(Signal signal) {
 
 }  // namespace
 
-SignalGate::SignalGate() : watcher_([this](Signal signal) { signalled(signal); }) {}
+SignalGate::SignalGate()
+    : ignores_hangup_(ignores_hangup()), watcher_([this](Signal signal) { signalled(signal); }) {}
 
 void SignalGate::set(Handler handler) {
   const std::lock_guard lock(mutex_);
@@ -33,6 +35,7 @@ void SignalGate::set(Handler handler) {
 void SignalGate::clear() { set(nullptr); }
 
 void SignalGate::signalled(Signal signal) {
+  if (signal == Signal::hangup && ignores_hangup_) return;
   const std::lock_guard lock(mutex_);
   if (handler_ == nullptr || std::exchange(seen_, true)) {
     log(LogLevel::debug, "ending at once on signal {}", signal_number(signal));

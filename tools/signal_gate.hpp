@@ -2,7 +2,7 @@
 //
 //   Until set() and after clear(), and for the second signal in any case, a signal ends the process
 //   at once with 128 plus its number, as a shell reports it. In between the first one is handed to
-//   the handler.
+//   the handler. SIGHUP does nothing in a program that nohup started.
 //   THREAD  Construct before any other thread exists (see SignalWatcher). Handlers run on the
 //           watcher's thread; clear() returns when none is running.
 #pragma once
@@ -43,6 +43,7 @@ class SignalGate {
   std::mutex mutex_;
   Handler handler_;
   bool seen_ = false;
+  const bool ignores_hangup_;
   SignalWatcher watcher_;  // last: its thread uses the others
 };
 

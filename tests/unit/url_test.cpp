@@ -103,8 +103,8 @@ TEST_CASE("url: the problem says what is wrong and what would be right") {
   CHECK(problem_of("tcp://[]:7007").find("what is in brackets") == 0);
   CHECK(problem_of("tcp://[::1]7007").find("port is missing") == 0);
   CHECK(problem_of("tcp://256.0.0.1:1") ==
-        "'256.0.0.1' is not an IPv4 address in 'tcp://256.0.0.1:1'; write four numbers from 0 to 255, "
-        "such as 127.0.0.1");
+        "'256.0.0.1' is not an IPv4 address in 'tcp://256.0.0.1:1'; write four numbers from 0 to "
+        "255, such as 127.0.0.1");
   CHECK(problem_of("tcp://127.1:1").find("is not an IPv4 address") != std::string::npos);
   CHECK(problem_of("tcp://" + std::string(254, 'a') + ":1").find("host of 254 letters") == 0);
   CHECK(problem_of("unix:").find("path is missing") == 0);
