@@ -37,6 +37,10 @@ class HandedSocket {
 struct Server::Worker final : ConnectionSource {
   Worker(State& server_state, const ReactorOptions& options);
 
+  // Counts a connection that is on its way here, for the next one is given by that number. False:
+  // it would be one too many. Any thread.
+  bool expect_connection();
+  // REQUIRES expect_connection() was true.
   void serve(Socket socket, Protocol& protocol);
   void connection_gone() override { connections.fetch_sub(1, std::memory_order_relaxed); }
   void drain(Duration timeout);
@@ -61,7 +65,8 @@ struct Server::State {
 
   Acceptor* add_acceptor(Worker& worker, const Endpoint& endpoint, bool reuse_port,
                          Acceptor::Accepted accepted);
-  bool is_full() const;
+  // More connections than allowed, those on their way counted.
+  bool is_overfull() const;
   Worker& least_loaded();
 
   ServerOptions options;
@@ -80,9 +85,18 @@ Server::Worker::Worker(State& server_state, const ReactorOptions& options)
       quiet_timer([this] { end_idle_connections(); }),
       deadline_timer([this] { end_all_connections(); }) {}
 
-void Server::Worker::serve(Socket socket, Protocol& protocol) {
-  if (draining || state.is_full()) return refuse_socket(reactor.core(), socket);
+bool Server::Worker::expect_connection() {
   connections.fetch_add(1, std::memory_order_relaxed);
+  if (!state.is_overfull()) return true;
+  connection_gone();
+  return false;
+}
+
+void Server::Worker::serve(Socket socket, Protocol& protocol) {
+  if (draining) {
+    connection_gone();
+    return refuse_socket(reactor.core(), socket);
+  }
   if (!serve_socket(reactor.core(), socket, protocol, state.options.limits, this)) {
     connection_gone();
   }
@@ -121,10 +135,10 @@ void Server::Worker::stop_when_empty() {
   if (reactor.core().connections.size() == 0) reactor.stop();
 }
 
-bool Server::State::is_full() const {
+bool Server::State::is_overfull() const {
   std::size_t total = 0;
   for (const auto& worker : workers) total += worker->connections.load(std::memory_order_relaxed);
-  return total >= options.listener.connections_max;
+  return total > options.listener.connections_max;
 }
 
 Server::Worker& Server::State::least_loaded() {
@@ -176,6 +190,7 @@ Endpoint Server::listen(const Endpoint& endpoint, const ProtocolFactory& factory
       std::size_t index = 0;
       while (state.workers[index].get() != &target) ++index;
       Protocol& protocol = *protocols[index];
+      if (!target.expect_connection()) return refuse_socket(first.reactor.core(), socket);
       if (&target == &first) return first.serve(socket, protocol);
       target.reactor.post([&target, &protocol, handed = HandedSocket(socket)]() mutable {
         target.serve(handed.take(), protocol);
@@ -187,6 +202,7 @@ Endpoint Server::listen(const Endpoint& endpoint, const ProtocolFactory& factory
   for (std::size_t i = 0; i < state.workers.size(); ++i) {
     Worker& worker = *state.workers[i];
     const auto serve = [&worker, protocol = protocols[i]](Socket socket) {
+      if (!worker.expect_connection()) return refuse_socket(worker.reactor.core(), socket);
       worker.serve(socket, *protocol);
     };
     // The first one settles the port; the others share it.
