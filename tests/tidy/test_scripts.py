@@ -44,7 +44,8 @@ class Tally(unittest.TestCase):
     def test_failures_are_added(self):
         self.assertEqual(
             self.tally(entry('FAIL', doctest(3, 2)),
-                       entry('FAIL', stderr='Ran 9 tests in 1.0s\n\nFAILED (failures=1, errors=2)\n'),
+                       entry('FAIL', stderr='Ran 9 tests in 1.0s\n\n'
+                                            'FAILED (failures=1, errors=2)\n'),
                        entry('FAIL', 'tidy: 5 checks passed, 4 findings\n')),
             ('14 passed, 9 failed', 1))
 

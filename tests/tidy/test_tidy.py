@@ -211,6 +211,11 @@ class DeadFiles(TidyTest):
     def test_header(self):
         self.finds('src/a.hpp', text('#pragma once'), 1, 'nobody includes this header')
 
+    def test_header_that_the_build_chooses(self):
+        self.write('backends/socket/linux.cpp', text('#include <kernel_call.hpp>'))
+        self.write('backends/meson.build', text("s = files('socket/linux.cpp')"))
+        self.passes('backends/socket/generic/kernel_call.hpp', text('#pragma once'))
+
     def test_header_of_the_same_name_elsewhere(self):
         self.write('src/b.cpp', text('#include "a.hpp"'))
         self.write('src/meson.build', text("s = files('b.cpp')"))
