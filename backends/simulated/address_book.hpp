@@ -3,8 +3,8 @@
 //
 //   This machine has 127.0.0.0/8, 10.0.0.0/8, ::1 and every Unix path; nothing else can be bound.
 //   A port of 0 becomes the next free one from 32768 on.
-//   As on a real system the file of a Unix socket outlives it: nobody answers there, and another may
-//   take its place. All folders exist, but nothing lies below a name that ends in ".sock".
+//   As on a real system the file of a Unix socket outlives it: nobody answers there, and another
+//   may take its place. All folders exist, but nothing lies below a name that ends in ".sock".
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 // Canary: the simulated poller with one rule of the contract broken on purpose. The contract suite
 // must catch it, or the suite does not test what it says.
 //
-//   break_rule(Rule::close_is_last);      // for the pollers of this thread that are made from now on
+//   break_rule(Rule::close_is_last);  // for the pollers that this thread makes from now on
 //   canary::Poller poller{PollerOptions{}};
-//   break_rule(Rule::none);               // whole again
+//   break_rule(Rule::none);           // whole again
 //
 //   The breakage is that of a plausible backend, not the worst one can think of:
 //

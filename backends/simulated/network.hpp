@@ -53,9 +53,10 @@ class Network {
   Time now() const { return world_.now(); }
   // Its pollers behave like a completion kernel: keeps_slices() is true.
   bool completes() const { return world_.completes(); }
-  // With this a wait that has nothing before it gives other threads real time to call wake(): up to
-  // 5 ms before it jumps to its limit, up to 10 s where there is no limit. Otherwise (the default) a
-  // wait never sleeps, and wait(forever) with nothing before it returns with nothing.
+  // With this a wait that has nothing before it gives other threads real time to call wake(): a
+  // hundredth of its limit before it jumps there (5 ms to 1 s, never more than the limit), 10 s
+  // where there is no limit. Otherwise (the default) a wait never sleeps, and wait(forever) with
+  // nothing before it returns with nothing.
   void allow_blocking_waits(bool allowed) { blocks_ = allowed; }
   bool allows_blocking_waits() const { return blocks_; }
   // A number over every call and completion so far.

@@ -6,9 +6,10 @@
 //          │              │◄────────────────┴────────────────►│
 //          ◄─ the receiver's window ─►      the sender's buffer
 //
-//   1  read_ <= arrived_ <= due_ <= written_; arrived_ - read_ <= window; written_ - arrived_ <= buffer
+//   1  read_ <= arrived_ <= due_ <= written_, arrived_ - read_ <= window and
+//      written_ - arrived_ <= buffer.
 //   2  The end follows the last byte: it has arrived when it was carried and arrived_ == written_.
-//   3  A byte that arrives where nobody reads any more makes the writer's end a reset one, as TCP does.
+//   3  A byte that arrives where nobody reads any more resets the writer's end, as TCP does.
 #pragma once
 
 #include <cstddef>

@@ -95,9 +95,9 @@ void Poller::wait(Duration limit) {
                  woken ? 1U : 0U});
 }
 
-// Lets time pass until something of ours has finished, a wake, or the limit; or, with nothing, until
-// another poller of the network should be stepped first. That poller is passed over from then on,
-// so that one that nobody steps any more does not stop the world. True when woken.
+// Lets time pass until something of ours has finished, a wake, or the limit; or, with nothing,
+// until another poller of the network should be stepped first. That poller is passed over from then
+// on, so that one that nobody steps any more does not stop the world. True when woken.
 bool Poller::wait_for_turn(Duration limit) {
   const bool is_endless = limit >= Time::max() - now_;
   const Time deadline = is_endless ? Time::max() : now_ + limit;

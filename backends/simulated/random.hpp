@@ -1,8 +1,8 @@
-// A small seeded generator (xoshiro256**, seeded by splitmix64), so that a seed gives the same run on
-// every platform, compiler and standard library.
+// A small seeded generator (xoshiro256**, seeded by splitmix64), so that a seed gives the same run
+// on every platform, compiler and standard library.
 //
-//   A setting that is off (a probability of 0, a range of one number) draws nothing, so switching one
-//   fault on does not move the choices of the others more than it must.
+//   A setting that is off (a probability of 0, a range of one number) draws nothing, so switching
+//   one fault on does not move the choices of the others more than it must.
 //
 // Source: D. Blackman, S. Vigna, "Scrambled linear pseudorandom number generators", 2021.
 #pragma once

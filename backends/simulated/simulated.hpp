@@ -5,9 +5,9 @@
 //         their queues, datagram sockets and the clock. A slot of the poller's table holds the
 //         object, the orders that stand for it and, between send() and its completion, what is left
 //         of the caller's slices. When an object changes, it puts its slot into the ready list.
-// Start   An order is a flag in the slot, and the slot goes to the ready list, in case the order can
-//         be carried out at once. connect() and close() start something on the network's agenda.
-//         send() takes what there is room for (readiness style), or part of it or nothing
+// Start   An order is a flag in the slot, and the slot goes to the ready list, in case the order
+//         can be carried out at once. connect() and close() start something on the agenda of the
+//         network. send() takes what there is room for (readiness style), or part of it or nothing
 //         (completion style), by the seed.
 // Finish  wait() turns the ready list into the turn: one entry for what each channel can finish. A
 //         late or shuffled entry is a choice of the seed. next() carries out one entry after the

@@ -27,8 +27,8 @@ bool Stream::is_sendable() const { return is_joined() && (is_reset_ || out_->roo
 
 std::size_t Stream::send(std::span<const Slice> slices, std::size_t most, std::error_code& error) {
   if (is_reset_) {
-    // The first to ask hears of the reset, unless the peer had ended before: then, and from then on,
-    // there is only nobody to send to.
+    // The first to ask hears of the reset, unless the peer had ended before: then, and from then
+    // on, there is only nobody to send to.
     const bool is_news = !reset_is_known_ && !in_->end_has_arrived();
     error = std::make_error_code(is_news ? std::errc::connection_reset : std::errc::broken_pipe);
     reset_is_known_ = true;

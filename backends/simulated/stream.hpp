@@ -1,10 +1,10 @@
 // Stream: one end of a connection, and Listener, where connections wait to be accepted.
 //
 //              ┌── out ──► Pipe ──► in ──┐
-//      Stream ─┤                         ├─ Stream      each end may be closed at any time; the pipe
-//              └── in ◄─── Pipe ◄── out ─┘              carries on by itself what was taken
+//      Stream ─┤                         ├─ Stream    each end may be closed at any time; a
+//              └── in ◄─── Pipe ◄── out ─┘            pipe carries on by itself what it took
 //
-//   fresh ──connect()──► connecting ──► open        A failed or reset stream is only good for close.
+//   fresh ──connect()──► connecting ──► open     a failed or reset stream is only to be closed
 //                             └───────► failed
 #pragma once
 

@@ -159,7 +159,8 @@ SIMULATION_CASE(names) {
   CHECK(is_portable(error));
 }
 
-// What a completion kernel was given it reads when it likes: bytes changed meanwhile arrive changed.
+// What a completion kernel was given it reads when it likes: bytes that were changed meanwhile
+// arrive changed.
 SIMULATION_CASE(a_completion_kernel_reads_late) {
   bool arrived_changed = false;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {

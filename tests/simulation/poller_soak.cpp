@@ -1,9 +1,9 @@
 // Many seeds of everything at once: two pollers on a rough network, echo clients that pause, reset
 // and vanish, and an echo server that survives them.
 //
-// Whatever happens, each byte arrives once and in order or not at all, an orderly end means that all
-// of them arrived, and when everything is closed nothing is left behind. A failing seed is printed;
-// TERN_TEST_SEED replays it.
+// Whatever happens, each byte arrives once and in order or not at all, an orderly end means that
+// all of them arrived, and when everything is closed nothing is left behind. A failing seed is
+// printed; TERN_TEST_SEED replays it.
 #include <deque>
 #include <map>
 #include <memory>
