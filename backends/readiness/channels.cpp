@@ -158,7 +158,8 @@ std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) 
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = count;
-  const ssize_t sent = ::sendmsg(sending.fd, &message, MSG_NOSIGNAL);
+  ssize_t sent = ::sendmsg(sending.fd, &message, MSG_NOSIGNAL);
+  if (sent < 0) sent = -errno;
   const bool took_all = sent == static_cast<ssize_t>(offered);
   std::size_t left = 0;
   for (const Slice slice : slices.subspan(count)) left += slice.size();
@@ -169,8 +170,8 @@ std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) 
 
 // Not all was taken. `is_full`: because the socket has no more room, not because the call could not
 // look at all slices.
-std::size_t Channels::sent_less(Channel channel, std::size_t offered, ssize_t sent, bool is_full) {
-  const int errno_value = errno;
+[[gnu::noinline]] std::size_t Channels::sent_less(Channel channel, std::size_t offered,
+                                                  ssize_t sent, bool is_full) {
   // The kernel may refuse to send even nothing to a peer that is gone; nothing is nevertheless done.
   if (offered == 0) return 0;
   Slot& sending = slot(channel.index);
@@ -184,6 +185,7 @@ std::size_t Channels::sent_less(Channel channel, std::size_t offered, ssize_t se
     }
     return static_cast<std::size_t>(sent);
   }
+  const auto errno_value = static_cast<int>(-sent);
   if (errno_value == EAGAIN || errno_value == EWOULDBLOCK) {
     ++counters_.would_blocks;
     sending.set(Slot::wants_send);

@@ -64,8 +64,8 @@ class Channels {
     if (sent != static_cast<ssize_t>(slice.size())) [[unlikely]] {
       return sent_less(channel, slice.size(), sent, true);
     }
-    counters_.sent_bytes += slice.size();
-    return slice.size();
+    counters_.sent_bytes += static_cast<std::size_t>(sent);
+    return static_cast<std::size_t>(sent);
   }
   std::size_t send_to(Channel channel, std::span<const Datagram> datagrams);
   void shutdown_send(Channel channel);
@@ -168,7 +168,7 @@ class Channels {
     ++counters_.completions;
   }
   bool receive_unusual(Slot& slot, Channel channel, ssize_t received, Completion& completion);
-  bool receive_failed(Slot& slot, Channel channel, Completion& completion);
+  bool receive_failed(Slot& slot, Channel channel, int errno_value, Completion& completion);
   bool perform_receive_datagrams(Slot& slot, Channel channel, Completion& completion);
   bool perform_accept(Slot& slot, Channel channel, Completion& completion);
   Slot& checked_to_send(Channel channel) {

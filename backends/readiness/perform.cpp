@@ -71,9 +71,11 @@ bool Channels::perform_send(Slot& slot, Channel channel, Completion& completion)
 }
 
 // A receive that found the end, an error, or possibly not all there is.
-bool Channels::receive_unusual(Slot& slot, Channel channel, ssize_t received,
-                               Completion& completion) {
-  if (received < 0) return receive_failed(slot, channel, completion);
+[[gnu::noinline]] bool Channels::receive_unusual(Slot& slot, Channel channel, ssize_t received,
+                                                 Completion& completion) {
+  if (received < 0) {
+    return receive_failed(slot, channel, static_cast<int>(-received), completion);
+  }
   if (received == 0) {
     slot.clear(Slot::readable | Slot::wants_receive);
   } else {
@@ -83,8 +85,8 @@ bool Channels::receive_unusual(Slot& slot, Channel channel, ssize_t received,
   return true;
 }
 
-bool Channels::receive_failed(Slot& slot, Channel channel, Completion& completion) {
-  const int errno_value = errno;
+bool Channels::receive_failed(Slot& slot, Channel channel, int errno_value,
+                              Completion& completion) {
   if (would_block(errno_value)) {
     ++counters_.would_blocks;
     slot.clear(Slot::readable);

@@ -4,15 +4,14 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <kernel_call.hpp>
 
 #include "backends/socket/posix.hpp"
 
 namespace tern::posix {
-
 int open_socket(int family, int type) {
   return ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
@@ -21,14 +20,12 @@ int accept_socket(int listener) {
   return ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-// The C library's recv() and send() are cancellation points: with several threads each call pays 30
-// instructions for that, half of what an echo costs in this library. syscall() is none.
 ssize_t receive(int fd, std::byte* bytes, std::size_t size) {
-  return ::syscall(SYS_recvfrom, fd, bytes, size, 0, nullptr, nullptr);
+  return transfer_call(SYS_recvfrom, fd, bytes, size, 0);
 }
 
 ssize_t send(int fd, const std::byte* bytes, std::size_t size) {
-  return ::syscall(SYS_sendto, fd, bytes, size, MSG_NOSIGNAL, nullptr, 0);
+  return transfer_call(SYS_sendto, fd, bytes, size, MSG_NOSIGNAL);
 }
 
 int set_keep_alive_times(int fd, const KeepAlive& times) {

@@ -56,7 +56,8 @@ Endpoint endpoint_from(const sockaddr_storage& storage, socklen_t size);
 int open_socket(int family, int type);
 // The same for a waiting connection.
 int accept_socket(int listener);
-// recv() and send() on a non-blocking stream; a peer that is gone is an errno, not a signal.
+// recv() and send() on a non-blocking stream: a count, or a negative errno, so that the way of the
+// bytes does not go through memory. A peer that is gone is an error, not a signal.
 ssize_t receive(int fd, std::byte* bytes, std::size_t size);
 ssize_t send(int fd, const std::byte* bytes, std::size_t size);
 // Applies keep-alive times, which each system names differently. 0, or -1 and errno.
