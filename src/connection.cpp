@@ -87,8 +87,11 @@ void ConnectionImpl::deliver(Slice bytes) {
   Reactor::Core& core = *core_;
   last_activity_ = core.poller.now();
   core.receiving = this;
-  // Where the kernel reads slices later, and behind what is queued already, a copy is needed.
-  core.borrower = core.poller.keeps_slices() || output_ != nullptr ? nullptr : this;
+  // Where the kernel reads slices later, and behind what is queued already, a copy is needed; and
+  // nothing can be sent after our last word or to a peer that takes nothing.
+  const bool may_borrow = !core.poller.keeps_slices() && output_ == nullptr &&
+                          state_ == State::open && !has(flag_broken);
+  core.borrower = may_borrow ? this : nullptr;
   core.incoming = bytes;
   protocol_->received(*this, bytes);
   core.receiving = core.borrower = nullptr;
@@ -141,6 +144,9 @@ void ConnectionImpl::on_receive(const Completion& completion) {
   if (completion.error) return on_receive_error(completion.error);
   if (completion.bytes.empty()) return on_peer_end();
   if (!has(flag_discarding)) return deliver(completion.bytes);
+  // Until all was handed over, what is dropped counts for nothing, not against the lingering nor as
+  // activity: a chatty peer must get our last bytes, and must read them to keep us here.
+  if (!has(flag_shut_down)) return;
   last_activity_ = core_->poller.now();
   on_discarded(completion.bytes.size());
 }
@@ -209,8 +215,8 @@ void ConnectionImpl::report_closed() {
 
 // --- output ---
 
-// Bytes of the receive that is being delivered need no copy: they stay until received() returns, and
-// leave then. The first stretch of them is the reply; anything else goes to the queue behind it.
+// Bytes of the receive that is being delivered need no copy: they stay until received() returns,
+// and leave then. The first stretch of them is the reply; anything else goes to the queue behind it.
 void ConnectionImpl::queue(Slice bytes) {
   Reactor::Core& core = *core_;
   const bool is_reply = core.borrower == this && bytes.data() >= core.incoming.data() &&

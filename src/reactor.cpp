@@ -135,11 +135,11 @@ void Reactor::Core::hand_down_output() {
 }
 
 void Reactor::Core::bury_the_dead() {
-  while (!dying.empty()) {
-    ConnectionImpl* connection = dying.back();
-    dying.pop_back();
-    connection->report_closed();
-  }
+  // A closed() may connect again and fail on the spot; that is told in the next turn, so that this
+  // loop ends.
+  std::vector<ConnectionImpl*> now;
+  now.swap(dying);
+  for (ConnectionImpl* connection : now) connection->report_closed();
   if (dead.empty()) return;
   for (ConnectionImpl* connection : dead) connections.destroy(*connection);
   dead.clear();
