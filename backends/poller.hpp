@@ -179,8 +179,8 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
 //            follows: with the count taken meanwhile (the caller drops those bytes and offers the
 //            rest again), or with an error.
 //   REQUIRES no unfinished send, no shutdown_send before. Empty slices are legal: nothing is sent.
-//   The span itself is not kept. Where keeps_slices() is false the poller does not look at slices after the call, so they may
-//   die at once; where it is true they must stay until the `send` or `close` completion.
+//   The span itself is not kept. Where keeps_slices() is false the poller does not look at slices
+//   after the call either; where it is true they must stay until the `send` or `close` completion.
 // send_to(channel, datagrams)
 //   ENSURES  the number of datagrams taken at once; if fewer, one `send` completion follows as
 //            above, counted in datagrams. A datagram that the kernel refuses (too long, bounced) is

@@ -1,5 +1,5 @@
 // ConnectAttempt: what an outbound connection needs until it is open: its addresses in order, and
-// the deadline. The connection owns it, through Core::attempts, and owns the sockets. Not installed.
+// the deadline. The connection owns it, through Core::attempts, and the sockets. Not installed.
 #pragma once
 
 #include <memory>

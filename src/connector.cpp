@@ -48,7 +48,7 @@ void ConnectAttempt::start(std::string host, std::uint16_t port) {
                       if (question->asker == nullptr) return;
                       question->asker->core_->reactor.post(
                           [question, answered, endpoints = std::move(endpoints), error]() mutable {
-                            // On the loop's thread, where the asker dies: it cannot do so meanwhile.
+                            // On the loop's thread, where the asker dies: not meanwhile.
                             if (question->asker != nullptr) {
                               answered(*question->asker, std::move(endpoints), error);
                             }

@@ -14,11 +14,16 @@ bool parse_number(std::string_view text, Number& number, int base = 10) {
   return error == std::errc{} && stop == end && !text.empty();
 }
 
+// How much of the text stands before the mark; all of it if the mark is not there.
+std::size_t length_before(std::string_view text, char mark) {
+  return static_cast<std::size_t>(std::find(text.begin(), text.end(), mark) - text.begin());
+}
+
 std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) {
   std::array<std::uint8_t, 4> address{};
   for (std::size_t i = 0; i < 4; ++i) {
-    const std::size_t dot = i < 3 ? text.find('.') : text.size();
-    if (dot == std::string_view::npos) return {};
+    const std::size_t dot = i < 3 ? length_before(text, '.') : text.size();
+    if (i < 3 && dot == text.size()) return {};
     const std::string_view part = text.substr(0, dot);
     // A leading zero would be octal to some readers and decimal to others: refuse it.
     if (part.size() > 3 || (part.size() > 1 && part.front() == '0')) return {};
@@ -33,10 +38,10 @@ std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) {
 std::optional<std::size_t> parse_groups(std::string_view text, std::array<std::uint8_t, 16>& into) {
   std::size_t bytes = 0;
   while (!text.empty()) {
-    const std::size_t colon = std::min(text.find(':'), text.size());
+    const std::size_t colon = length_before(text, ':');
     const std::string_view part = text.substr(0, colon);
     const bool last = colon == text.size();
-    if (last && part.find('.') != std::string_view::npos) {
+    if (last && length_before(part, '.') != part.size()) {
       const auto ipv4 = parse_ipv4(part);
       if (!ipv4 || bytes + 4 > 16) return {};
       std::copy(ipv4->begin(), ipv4->end(), into.begin() + static_cast<std::ptrdiff_t>(bytes));

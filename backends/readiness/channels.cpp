@@ -172,7 +172,7 @@ std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) 
 // look at all slices.
 [[gnu::noinline]] std::size_t Channels::sent_less(Channel channel, std::size_t offered,
                                                   ssize_t sent, bool is_full) {
-  // The kernel may refuse to send even nothing to a peer that is gone; nothing is nevertheless done.
+  // The kernel may refuse to send even nothing to a peer that is gone; nothing is still done.
   if (offered == 0) return 0;
   Slot& sending = slot(channel.index);
   if (sent >= 0) {

@@ -18,7 +18,7 @@
 //   OWNERSHIP  A reactor owns its connections: they are made by a Listener, a Server or a
 //              Connector, and die after closed() returns. Hold a Connection* only until then.
 //   THREAD     The reactor's only. Reach it from elsewhere by Reactor::post().
-//   INVARIANTS 1  closed() is called exactly once, last, never inside a call that the protocol makes.
+//   INVARIANTS 1  closed() is called once, last, and never inside a call that the protocol makes.
 //              2  A protocol's callbacks never nest.
 //              3  Bytes are delivered once, in order; what was queued before the end is sent before
 //                 the end, or the connection ends with a reason that says otherwise.
@@ -60,7 +60,7 @@ class TERN_API Protocol {
   virtual void ended(Connection& connection);
   // Queued output, having been above the high watermark, is at or below the low one again.
   virtual void drained(Connection& connection);
-  // The last call; the connection dies after it. `error` is set when `reason` comes from the kernel.
+  // The last call; the connection dies after it. `error` is set where the kernel gave the reason.
   virtual void closed(Connection& connection, CloseReason reason, const std::error_code& error);
 };
 

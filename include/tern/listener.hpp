@@ -5,8 +5,8 @@
 //   THREAD     The reactor's only.
 //   ERRORS     The constructor throws std::system_error (`listen tcp://127.0.0.1:80: permission
 //              denied`). Afterwards nothing throws:
-//              - out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): accepting rests for
-//                `retry_delay`, then goes on; counted in Counters::refused;
+//              - out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): accepting rests
+//                for `retry_delay`, then goes on; counted in Counters::refused;
 //              - a client that vanished before it was accepted is skipped;
 //              - above `connections_max` a client is accepted and reset at once, so that it learns
 //                it immediately; counted in Counters::refused.

@@ -5,8 +5,8 @@
 //        └────────────────────────────────────────────────────────────────────────────────┘
 //   Time is read once a turn, right after the wait.
 //
-//   OWNERSHIP  Owns its poller, its timer wheel and the connections made on it. Destroying it aborts
-//              what is still open; their protocols hear closed().
+//   OWNERSHIP  Owns its poller, its timer wheel and the connections made on it. Destroying it
+//              aborts what is still open; their protocols hear closed().
 //   THREAD     run(), turn() and everything not marked otherwise belong to one thread; post(),
 //              stop() and wake() may be called from any.
 //   ERRORS     The constructor throws std::system_error; nothing else throws.
@@ -41,10 +41,10 @@ class TERN_API Reactor {
 
   // Turns until stop(). May be called again afterwards.
   void run();
-  // One turn, for tests and for embedding in another loop. Waits at most `limit`, and not at all if
-  // a timer fired or a task ran before it. Returns whether anything was done: those, or completions.
+  // One turn, for tests and for embedding in another loop. Waits at most `limit`, and not at all
+  // if a timer fired or a task ran before. Returns whether anything was done: those or completions.
   bool turn(Duration limit);
-  // Ends run() after the current turn; a stop before run() makes that run return at once. Any thread.
+  // Ends run() after the current turn; a stop before run() makes it return at once. Any thread.
   void stop();
 
   // Runs `task` once on the reactor's thread, in a coming turn, in the order of posting per thread.

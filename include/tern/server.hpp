@@ -29,7 +29,7 @@ namespace tern {
 
 enum class Balance : std::uint8_t {
   // Each reactor listens on its own (SO_REUSEPORT) and the kernel spreads connections by a hash.
-  // Cheapest; uneven with few connections. With one reactor, and for Unix sockets, same as hand_over.
+  // Cheapest; uneven with few connections. Unix sockets, and one reactor alone, hand over instead.
   kernel,
   // The first reactor accepts and gives each connection to the reactor with the fewest.
   hand_over,
@@ -41,7 +41,7 @@ struct ServerOptions {
   ReactorOptions reactor;
   ListenerOptions listener;
   Limits limits;
-  // While draining, a connection is idle when nothing is queued and no byte has moved for this long.
+  // While draining, a connection is idle when nothing is queued and no byte moved for this long.
   Duration drain_quiet = std::chrono::milliseconds(500);
 };
 

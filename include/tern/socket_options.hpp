@@ -29,8 +29,8 @@ struct SocketOptions {
   // Linux doubles the value for its own bookkeeping.
   std::optional<std::uint32_t> receive_buffer_bytes;
   std::optional<std::uint32_t> send_buffer_bytes;
-  // SO_REUSEPORT: several listeners (or datagram sockets) on one port, one for each reactor, and the
-  // kernel spreads what comes over them. Heeded by listeners and datagram sockets.
+  // SO_REUSEPORT: several listeners (or datagram sockets) on one port, one for each reactor, and
+  // the kernel spreads what comes over them. Heeded by listeners and datagram sockets.
   // Backends: epoll, io_uring, simulated. Elsewhere set-up fails with operation_not_supported.
   bool reuse_port = false;
 };

@@ -3,8 +3,8 @@
 //   The C library's recv() and send() are cancellation points: once a process has a second thread,
 //   each call pays 30 instructions for that, and syscall() pays 20 for shuffling its arguments. All
 //   of the rest of an echo in user space is about a hundred.
-//   The kernel takes number, arguments 1 to 6 in rax, rdi, rsi, rdx, r10, r8, r9; it destroys rcx and
-//   r11, and answers in rax: syscall(2), "Architecture calling conventions".
+//   The kernel takes number, arguments 1 to 6 in rax, rdi, rsi, rdx, r10, r8, r9; it destroys rcx
+//   and r11, and answers in rax: syscall(2), "Architecture calling conventions".
 #pragma once
 
 #include <cstddef>
