@@ -78,8 +78,9 @@ Poller::~Poller() {
 Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   const Channel channel = add(socket, owner);
   // A datagram socket tells of room after every datagram that left; it is asked only when full.
-  const std::uint32_t events =
-      socket.kind == SocketKind::stream ? EPOLLIN | EPOLLOUT | EPOLLRDHUP : EPOLLIN;
+  const std::uint32_t events = socket.kind == SocketKind::stream
+                                   ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI
+                                   : EPOLLIN;
   const int fd = static_cast<int>(socket.handle);
   if (control(epoll_fd_, EPOLL_CTL_ADD, fd, events, channel) != 0) [[unlikely]] {
     error = posix::error_from(errno);
@@ -126,7 +127,7 @@ int Poller::wait_for_events(Duration limit) {
 
 void Poller::wait(Duration limit) {
   assert(event_at_ == event_end_ && "next() has more");
-  if (limit < Duration::zero() || has_more()) limit = Duration::zero();
+  if (limit < Duration::zero() || has_more()) limit = bounded(limit);
   const int count = wait_for_events(limit);
   now_ = read_clock();
   ++counters_.waits;

@@ -48,9 +48,10 @@ class Poller final : public readiness::Channels {
     static_assert(EPOLLIN == std::uint32_t{Slot::readable});
     static_assert(EPOLLOUT == std::uint32_t{Slot::writable});
     const auto news = static_cast<std::uint16_t>(events & (EPOLLIN | EPOLLOUT));
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) [[likely]]
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) == 0) [[likely]]
       return news;
-    // An end or an error shows itself to a receive; an error to a send, too.
+    // An end or an error shows itself to a receive; an error to a send, too. A receive stops short
+    // of an urgent byte (tcp(7)) as it does at an end, and there may be more behind it.
     const bool both = (events & (EPOLLHUP | EPOLLERR)) != 0;
     return news | Slot::ending | Slot::readable | (both ? Slot::writable : 0);
   }
