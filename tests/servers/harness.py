@@ -17,6 +17,7 @@ import os
 import random
 import re
 import resource
+import selectors
 import shlex
 import shutil
 import signal
@@ -317,6 +318,38 @@ def reset(client):
     client.close()
 
 
+def converse(streams, source=None):
+    """Sends and receives on all streams (socket, data, portion in bytes) at once until each has its
+    answer or its end; with a `source` of numbers portions are random and each stream is ended."""
+    sent = [0] * len(streams)
+    answers = [bytearray() for _ in streams]
+    both = selectors.EVENT_READ | selectors.EVENT_WRITE
+    with selectors.DefaultSelector() as selector:
+        for index, (client, _, _) in enumerate(streams):
+            selector.register(client, both, index)
+        while selector.get_map():
+            ready = selector.select(PATIENCE_S)
+            if not ready:
+                raise AssertionError('nothing moves: ' + ', '.join(
+                    f'{len(answers[key.data])} of {len(streams[key.data][1])} bytes'
+                    for key in list(selector.get_map().values())[:10]))
+            for key, events in ready:
+                client, data, portion = streams[key.data]
+                portion = source.randrange(1, portion + 1) if source else portion
+                if events & selectors.EVENT_WRITE:
+                    sent[key.data] += client.send(data[sent[key.data]:][:portion])
+                    if sent[key.data] == len(data):
+                        selector.modify(client, selectors.EVENT_READ, key.data)
+                        if source:
+                            client.shutdown(socket.SHUT_WR)
+                if events & selectors.EVENT_READ:
+                    piece = client.recv(portion)
+                    answers[key.data] += piece
+                    if not piece or (not source and len(answers[key.data]) == len(data)):
+                        selector.unregister(client)
+    return [bytes(answer) for answer in answers]
+
+
 class Peer:
     """A server for clients under test: serve(connection) runs on a thread for each connection."""
 
@@ -407,6 +440,15 @@ class Case(unittest.TestCase):
         self.processes.append(server)
         self.addCleanup(self.end, server)
         return server
+
+    def assert_quiet(self, server, seconds=1, sleeps=20, cpu_share=0.2):
+        """Watches the server for a while: it is not busy with anything."""
+        sleeps_before, cpu_before = server.sleeps(), server.cpu_s()
+        time.sleep(seconds)  # the time of the measurement
+        after = server.sleeps()
+        for task, count in sleeps_before.items():
+            self.assertLessEqual(after[task] - count, sleeps * seconds, f'thread {task} wakes up')
+        self.assertLessEqual(server.cpu_s() - cpu_before, cpu_share * seconds, 'processor time')
 
     def end(self, server):
         if not server.running():

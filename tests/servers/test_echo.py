@@ -1,7 +1,6 @@
 """tern echo gives back what it is given: over each kind of socket, in each kind of portion."""
 import os
 import random
-import selectors
 import socket
 import subprocess
 import unittest
@@ -16,7 +15,7 @@ class Streams(harness.Case):
         for size in (1, 2, 63, 64, 1023, 4096, 4097, 65535, 65536, 65537, 1 << 20):
             with self.subTest(size=size):
                 data = harness.pattern(size, size)
-                self.assertEqual(converse([(client, data, size)]), [data])
+                self.assertEqual(harness.converse([(client, data, size)]), [data])
 
     def test_half_close(self):
         client = self.client(self.serve())
@@ -64,7 +63,7 @@ class Streams(harness.Case):
             client.setblocking(False)
             streams.append((client, source.randbytes(source.randrange(1, 100_000)),
                             source.randrange(1, 10_000)))
-        echoed = converse(streams, source)
+        echoed = harness.converse(streams, source)
         for (_, data, _), answer in zip(streams, echoed):
             self.assertEqual(answer, data)
 
@@ -138,7 +137,7 @@ class Streams(harness.Case):
         client = self.client(server, receive_buffer=4096)
         client.setblocking(False)
         data = harness.pattern(1 << 20)
-        self.assertEqual(converse([(client, data, 10_000)]), [data])
+        self.assertEqual(harness.converse([(client, data, 10_000)]), [data])
 
     def test_standard_output_is_the_announcement(self):
         server = self.serve(listen=['tcp://127.0.0.1:0', 'tcp://127.0.0.1:0'])
@@ -205,38 +204,6 @@ class Datagrams(harness.Case):
         client.send(b'hello')
         self.assertEqual(client.recv(16), b'hello')
         self.assertEqual(server.drain(), 0)
-
-
-def converse(streams, source=None):
-    """Sends and receives on all streams (socket, data, portion in bytes) at once until each has its
-    answer or its end; with a `source` of numbers portions are random and each stream is ended."""
-    sent = [0] * len(streams)
-    answers = [bytearray() for _ in streams]
-    both = selectors.EVENT_READ | selectors.EVENT_WRITE
-    with selectors.DefaultSelector() as selector:
-        for index, (client, _, _) in enumerate(streams):
-            selector.register(client, both, index)
-        while selector.get_map():
-            ready = selector.select(harness.PATIENCE_S)
-            if not ready:
-                raise AssertionError('nothing moves: ' + ', '.join(
-                    f'{len(answers[key.data])} of {len(streams[key.data][1])} bytes'
-                    for key in list(selector.get_map().values())[:10]))
-            for key, events in ready:
-                client, data, portion = streams[key.data]
-                portion = source.randrange(1, portion + 1) if source else portion
-                if events & selectors.EVENT_WRITE:
-                    sent[key.data] += client.send(data[sent[key.data]:][:portion])
-                    if sent[key.data] == len(data):
-                        selector.modify(client, selectors.EVENT_READ, key.data)
-                        if source:
-                            client.shutdown(socket.SHUT_WR)
-                if events & selectors.EVENT_READ:
-                    piece = client.recv(portion)
-                    answers[key.data] += piece
-                    if not piece or (not source and len(answers[key.data]) == len(data)):
-                        selector.unregister(client)
-    return [bytes(answer) for answer in answers]
 
 
 if __name__ == '__main__':
