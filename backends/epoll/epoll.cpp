@@ -78,9 +78,8 @@ Poller::~Poller() {
 Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   const Channel channel = add(socket, owner);
   // A datagram socket tells of room after every datagram that left; it is asked only when full.
-  const std::uint32_t events = socket.kind == SocketKind::stream
-                                   ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI
-                                   : EPOLLIN;
+  const std::uint32_t events =
+      socket.kind == SocketKind::stream ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI : EPOLLIN;
   const int fd = static_cast<int>(socket.handle);
   if (control(epoll_fd_, EPOLL_CTL_ADD, fd, events, channel) != 0) [[unlikely]] {
     error = posix::error_from(errno);
