@@ -243,6 +243,10 @@ class Server(Process):
         lines = re.findall(r'stats (interval=.*)\n', self.stderr.text())
         return [dict(field.split('=') for field in line.split()) for line in lines]
 
+    def aborted(self):
+        """How many connections the drain timeout cut, as the last line of the log says."""
+        return int(re.search(r'aborted by the drain timeout: (\d+)', self.stderr.text()).group(1))
+
     def drain(self):
         """Ends it as a service manager would; the exit code."""
         self.signal(signal.SIGINT if WINDOWS else signal.SIGTERM)
@@ -400,17 +404,27 @@ class Peer:
             raise AssertionError(f'the test\'s own server failed: {self.problems}')
 
 
-def explained(method):
+@contextlib.contextmanager
+def explained(case):
     """A failure also shows what the processes of the test had said."""
+    try:
+        yield
+    except (unittest.SkipTest, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        if hasattr(error, 'is_explained'):
+            raise
+        said = ''.join(f'\n{process.said()}' for process in case.processes)
+        explanation = AssertionError(f'{type(error).__name__}: {error}{said}')
+        explanation.is_explained = True
+        raise explanation from error
+
+
+def explained_test(method):
     @functools.wraps(method)
     def run(self):
-        try:
+        with explained(self):
             method(self)
-        except (unittest.SkipTest, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            said = ''.join(f'\n{process.said()}' for process in self.processes)
-            raise AssertionError(f'{type(error).__name__}: {error}{said}') from error
     return run
 
 
@@ -419,7 +433,12 @@ class Case(unittest.TestCase):
         super().__init_subclass__(**options)
         for name, method in list(vars(cls).items()):
             if name.startswith('test'):
-                setattr(cls, name, explained(method))
+                setattr(cls, name, explained_test(method))
+
+    @contextlib.contextmanager
+    def subTest(self, *message, **parameters):
+        with super().subTest(*message, **parameters), explained(self):
+            yield
 
     def setUp(self):
         self.processes = []

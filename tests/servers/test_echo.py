@@ -142,7 +142,8 @@ class Streams(harness.Case):
     def test_standard_output_is_the_announcement(self):
         server = self.serve(listen=['tcp://127.0.0.1:0', 'tcp://127.0.0.1:0'])
         for url in server.urls:
-            self.exchange(self.client(url))
+            with harness.open_client(url) as client:
+                self.exchange(client)
         self.assertEqual(server.drain(), 0)
         expected = ''.join(f'listening {url}\n' for url in server.urls) + 'ready\n'
         self.assertEqual(server.stdout.text(), expected)

@@ -1,0 +1,274 @@
+"""The end of a server: on a signal it finishes what it has begun, and only that."""
+import contextlib
+import selectors
+import signal
+import socket
+import threading
+import time
+
+import harness
+
+
+@harness.needs_signals
+class Drain(harness.Case):
+    def test_nobody_there(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            with self.subTest(signal=number.name):
+                server = self.serve()
+                server.signal(number)
+                self.assertEqual(server.wait(), 0)
+
+    def test_idle_clients_are_ended(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number.name):
+                server = self.serve('--drain-timeout', '50s')
+                clients = [self.client(server) for _ in range(20)]
+                for client in clients:
+                    self.exchange(client)
+                server.signal(number)
+                for client in clients:
+                    self.assertTrue(harness.is_over(client), 'reset instead of an end')
+                    client.close()
+                # Long before the time-out.
+                self.assertEqual(server.wait(40), 0)
+                self.assertEqual(server.aborted(), 0)
+
+    def test_clients_that_never_spoke(self):
+        server = self.serve('--drain-timeout', '50s')
+        clients = [self.client(server) for _ in range(3)]
+        # The last one has been accepted when a later one is answered.
+        with harness.open_client(server.url) as later:
+            self.exchange(later)
+        server.signal(signal.SIGTERM)
+        for client in clients:
+            self.assertTrue(harness.is_over(client))
+            client.close()
+        self.assertEqual(server.wait(40), 0)
+
+    def test_clients_in_the_middle_get_every_byte(self):
+        for workers in ('1', '2'):
+            with self.subTest(workers=workers):
+                # Small buffers, so that the server always has more than the client has taken.
+                server = self.serve('--workers', workers, '--drain-timeout', '50s',
+                                    '--send-buffer', '4k')
+                clients = [self.client(server, receive_buffer=4096) for _ in range(4)]
+                data = harness.pattern(4 << 20)
+                sent = [self.fill(client, data) for client in clients]
+                server.signal(signal.SIGTERM)
+                self.wait_refused(server)
+                streams = [(client, data[count:], 1 << 16) for client, count in zip(clients, sent)]
+                for client, count, answer in zip(clients, sent, self.finish(streams)):
+                    self.assertEqual(answer, data)
+                # As soon as the last one is done, not at the time-out.
+                self.assertEqual(server.wait(40), 0)
+                self.assertEqual(server.aborted(), 0)
+
+    def fill(self, client, data):
+        """Sends until the server has taken what it can without our reading; how much that was."""
+        client.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < len(data):
+                sent += client.send(data[sent:sent + (1 << 16)])
+        return sent
+
+    def finish(self, streams):
+        """Sends the rest, ends our half, reads to the server's end."""
+        answers = [bytearray() for _ in streams]
+        sent = [0] * len(streams)
+        with selectors.DefaultSelector() as selector:
+            for index, (client, _, _) in enumerate(streams):
+                selector.register(client, selectors.EVENT_READ | selectors.EVENT_WRITE, index)
+            while selector.get_map():
+                ready = selector.select(harness.PATIENCE_S)
+                self.assertTrue(ready, 'nothing moves')
+                for key, events in ready:
+                    client, data, portion = streams[key.data]
+                    # Sending comes first, so that the server is never out of work before the end.
+                    if events & selectors.EVENT_WRITE:
+                        if sent[key.data] < len(data):
+                            sent[key.data] += client.send(data[sent[key.data]:][:portion])
+                        else:
+                            client.shutdown(socket.SHUT_WR)
+                            selector.modify(client, selectors.EVENT_READ, key.data)
+                    elif events & selectors.EVENT_READ:
+                        piece = client.recv(portion)
+                        answers[key.data] += piece
+                        if not piece:
+                            selector.unregister(client)
+        return answers
+
+    def wait_refused(self, server):
+        def is_refused():
+            try:
+                harness.open_client(server.url).close()
+            except ConnectionRefusedError:
+                return True
+            except ConnectionResetError:
+                pass  # it was in the queue when the listener closed
+            return False
+        harness.eventually(is_refused, 'that new clients are refused')
+
+    def test_new_clients_are_refused_and_old_ones_served(self):
+        server = self.serve('--drain-timeout', '50s')
+        client = self.client(server)
+        stop, problems = threading.Event(), []
+        talker = threading.Thread(target=self.talk, args=[client, stop, problems], daemon=True)
+        talker.start()
+        self.addCleanup(talker.join, harness.PATIENCE_S)
+        self.addCleanup(stop.set)
+        server.signal(signal.SIGTERM)
+        self.wait_refused(server)
+        self.assertTrue(server.running())
+        stop.set()
+        talker.join(harness.PATIENCE_S)
+        self.assertEqual(problems, [])
+        self.exchange(client)
+        client.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.recv(1), b'')
+        self.assertEqual(server.wait(40), 0)
+
+    def talk(self, client, stop, problems):
+        try:
+            while not stop.is_set():
+                client.sendall(b'x')
+                if client.recv(1) != b'x':
+                    problems.append('the server ended a busy client')
+                    return
+        except OSError as error:
+            problems.append(repr(error))
+
+    def test_a_client_that_never_ends_is_cut(self):
+        server = self.serve('--drain-timeout', '1s')
+        client = self.client(server)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.exchange(client)
+        started = time.monotonic()
+        server.signal(signal.SIGTERM)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                client.sendall(b'x')
+                if not client.recv(1):
+                    break
+        self.assertEqual(server.wait(), 0)
+        self.assertGreaterEqual(time.monotonic() - started, 0.99, 'cut before its time')
+        self.assertEqual(server.aborted(), 1)
+
+    def test_a_client_that_never_reads_is_cut(self):
+        server = self.serve('--drain-timeout', '1s')
+        client = self.client(server, receive_buffer=4096)
+        self.fill(client, harness.pattern(32 << 20))
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait(), 0)
+        self.assertEqual(server.aborted(), 1)
+
+    def test_a_second_signal_ends_at_once(self):
+        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+            with self.subTest(signal=number.name):
+                server = self.serve('--drain-timeout', '1h')
+                client = self.client(server, receive_buffer=4096)
+                self.fill(client, harness.pattern(32 << 20))
+                server.signal(number)
+                self.wait_refused(server)
+                self.assertTrue(server.running())
+                server.signal(number)
+                self.assertEqual(server.wait(), code)
+
+    def test_signal_under_load(self):
+        """Connects, exchanges and ends of many clients at the moment of the signal."""
+        server = self.serve('--workers', '2', '--drain-timeout', '20s')
+        outcomes, enough = [], threading.Semaphore(0)
+        threads = [threading.Thread(target=self.come_and_go, args=[server, outcomes, enough],
+                                    daemon=True) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for _ in range(200):
+            self.assertTrue(enough.acquire(timeout=harness.PATIENCE_S), outcomes)
+        server.signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(harness.PATIENCE_S)
+        self.assertEqual(server.wait(), 0)
+        self.assertEqual(outcomes, ['refused'] * len(threads))
+
+    def come_and_go(self, server, outcomes, enough):
+        """Until the listener is gone; anything but an echo is an outcome."""
+        data = harness.pattern(1000)
+        while True:
+            try:
+                client = harness.open_client(server.url)
+            except ConnectionRefusedError:
+                outcomes.append('refused')
+                return
+            except OSError:
+                continue  # in the queue of the listener when it closed
+            with client:
+                try:
+                    client.sendall(data)
+                    first = client.recv(len(data))
+                except ConnectionError:
+                    continue  # the same
+                try:
+                    if first:
+                        answer = first + harness.receive(client, len(data) - len(first))
+                        client.shutdown(socket.SHUT_WR)
+                        if answer != data or client.recv(1):
+                            outcomes.append('wrong bytes')
+                    enough.release()
+                except (OSError, AssertionError) as error:
+                    outcomes.append(repr(error))
+                    return
+
+
+class Restart(harness.Case):
+    @harness.needs_signals
+    def test_20_times_on_the_same_port(self):
+        server = self.serve()
+        url = server.url
+        for attempt in range(20):
+            clients = [self.client(url) for _ in range(10)]
+            for client in clients:
+                self.exchange(client)
+            # Clients are there to the end, and the server has the first word: its side holds the
+            # port for a while after (TIME_WAIT).
+            server.signal(signal.SIGTERM if attempt % 5 == 0 else signal.SIGKILL)
+            for client in clients:
+                self.assertTrue(harness.is_over(client))
+                client.close()
+            self.assertEqual(server.wait(), 0 if attempt % 5 == 0 else -signal.SIGKILL)
+            server = self.serve(listen=url)
+            self.assertEqual(server.url, url)
+
+    @harness.needs_unix
+    def test_unix_path_after_any_end(self):
+        url = f'unix:{self.directory()}/socket'
+        server = self.serve(listen=url)
+        with harness.open_client(url) as client:
+            self.exchange(client)
+        self.assertEqual(server.drain(), 0)
+        server = self.serve(listen=url)
+        self.exchange(self.client(server))
+        server.kill()
+        self.exchange(self.client(self.serve(listen=url)))
+
+    def test_a_second_server_is_turned_away(self):
+        directory = self.directory()
+        addresses = ['tcp://127.0.0.1:0', 'udp://127.0.0.1:0']
+        if not harness.WINDOWS:
+            addresses.append(f'unix:{directory}/socket')
+        for listen in addresses:
+            for workers in ('1', '2'):
+                with self.subTest(listen=listen, workers=workers):
+                    first = self.serve('--workers', workers, listen=listen)
+                    code, output, errors = self.run_command(
+                        'echo', '--listen', first.url, '--workers', workers)
+                    self.assertEqual((code, output), (69, b''), errors)
+                    self.assertEqual(len(errors.splitlines()), 1, errors)
+                    self.assertIn(first.url, errors)
+                    self.assertIn('in use', errors)
+                    with harness.open_client(first.url) as client:
+                        self.exchange(client)
+                    self.assertEqual(first.drain(), 0)
+
+
+if __name__ == '__main__':
+    harness.main()
