@@ -135,15 +135,15 @@ class Process:
     """A started command. `stdout=None`: read here."""
 
     def __init__(self, *arguments, descriptors=None, stdin=subprocess.DEVNULL, stdout=None,
-                 environment=None, directory=None):
+                 environment=None, user=None):
         command = [*COMMAND, *arguments]
         self.name = shlex.join(['tern', *arguments])
         if descriptors is not None:
             # In the shell: exec keeps the process number.
             command = ['sh', '-c', f'ulimit -n {descriptors} && exec "$@"', 'sh', *command]
         self.popen = subprocess.Popen(command, stdin=stdin, stdout=stdout or subprocess.PIPE,
-                                      stderr=subprocess.PIPE, cwd=directory,
-                                      env={**CLEAN, **(environment or {})})
+                                      stderr=subprocess.PIPE,
+                                      env={**CLEAN, **(environment or {})}, **(user or {}))
         LIVE.add(self.popen)
         self.pid = self.popen.pid
         self.stdin = self.popen.stdin
