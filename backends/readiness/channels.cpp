@@ -78,7 +78,20 @@ void Channels::enqueue(Slot& slot_to_queue, std::uint32_t index) {
   ++ready_count_;
 }
 
+// The next turn makes the call again that was interrupted or found no memory.
+void Channels::retry(Slot& slot_to_retry, std::uint32_t index, int errno_value) {
+  if (errno_value != EINTR) is_short_of_memory_ = true;
+  enqueue(slot_to_retry, index);
+}
+
+Duration Channels::bounded(Duration limit) const {
+  constexpr Duration memory_retry = std::chrono::milliseconds(1);
+  const Duration most = is_short_of_memory_ ? memory_retry : Duration::zero();
+  return std::clamp(limit, Duration::zero(), most);
+}
+
 void Channels::begin_turn() {
+  is_short_of_memory_ = false;
   turn_left_ = ready_count_;
   failed_left_ = failed_.size();
   accepts_left_ = accepts_per_turn_max;
@@ -193,7 +206,7 @@ std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) 
   } else if (errno_value == EINTR || errno_value == ENOBUFS || errno_value == ENOMEM) {
     // Of these no event will tell: the next turn tries again.
     sending.set(Slot::wants_send);
-    enqueue(sending, channel.index);
+    retry(sending, channel.index, errno_value);
   } else {
     fail(channel, Operation::send, errno_value);
   }
@@ -213,7 +226,7 @@ bool Channels::skip_refused_datagram(Channel channel, Slot& sending, int errno_v
   if (errno_value == EINTR) return true;
   if (errno_value == ENOBUFS || errno_value == ENOMEM) {
     sending.set(Slot::wants_send);
-    enqueue(sending, channel.index);
+    retry(sending, channel.index, errno_value);
     return false;
   }
   fail(channel, Operation::send, errno_value);

@@ -93,6 +93,9 @@ class Channels {
 
   // Whether the coming wait must not block: something is ready already.
   bool has_more() const { return ready_head_ != Channel::no_index || !failed_.empty(); }
+  // How long the coming wait may be, if something is ready: not at all, or a moment where it is ready
+  // only for asking the kernel again, which had no memory and sends no event when it has.
+  Duration bounded(Duration limit) const;
   // After the wait: what is queued now belongs to this turn, what will be queued to the next.
   void begin_turn();
   // The kernel's news about a slot: remembers it and does one thing, if an order stands for it.
@@ -136,6 +139,7 @@ class Channels {
   }
   void order(Channel channel, std::uint16_t want);
   void enqueue(Slot& slot, std::uint32_t index);
+  void retry(Slot& slot, std::uint32_t index, int errno_value);
   void fail(Channel channel, Operation operation, int errno_value);
   bool next_failed(Completion& completion);
 
@@ -188,6 +192,7 @@ class Channels {
   std::uint32_t ready_count_ = 0;
   std::uint32_t turn_left_ = 0;  // of the ready queue, how many belong to this turn
   unsigned accepts_left_ = 0;
+  bool is_short_of_memory_ = false;  // the kernel was, since the last wait
   std::size_t receive_bytes_;
   std::size_t datagram_bytes_;
   std::unique_ptr<std::byte[]> receive_buffer_;

@@ -94,7 +94,7 @@ bool Channels::receive_failed(Slot& slot, Channel channel, int errno_value,
   }
   // Interrupted, or no memory for the moment: the socket is still readable.
   if (errno_value == EINTR || errno_value == ENOMEM || errno_value == ENOBUFS) {
-    enqueue(slot, channel.index);
+    retry(slot, channel.index, errno_value);
     return false;
   }
   slot.clear(Slot::readable | Slot::wants_receive);
@@ -114,12 +114,14 @@ bool Channels::perform_receive_datagrams(Slot& slot, Channel channel, Completion
       slot.clear(Slot::readable | Slot::ending);
       return false;
     }
+    if (errno_value == EINTR || errno_value == ENOMEM || errno_value == ENOBUFS) {
+      retry(slot, channel.index, errno_value);
+      return false;
+    }
     enqueue(slot, channel.index);
-    if (errno_value == EINTR || errno_value == ENOMEM || errno_value == ENOBUFS) return false;
     fill(completion, Operation::receive, slot, channel);
     completion.error = posix::error_from(errno_value);  // a bounced send, most often
     completion.datagrams = {};
-    ++counters_.completions;
     return true;
   }
   // An error that interrupts a batch is kept by the kernel for the next call.
