@@ -32,8 +32,16 @@
 #define TERN_ON_EPOLL(name)
 #endif
 
+#ifdef TERN_TEST_IO_URING
+#include "backends/io_uring/io_uring.hpp"
+#define TERN_ON_IO_URING(name) TERN_REGISTER_CASE(name, io_uring, io_uring, Kernel)
+#else
+#define TERN_ON_IO_URING(name)
+#endif
+
 #define TERN_ON_EVERY_BACKEND(name)                                              \
   TERN_ON_EPOLL(name)                                                            \
+  TERN_ON_IO_URING(name)                                                         \
   TERN_REGISTER_CASE(name, simulated, simulated, Simulated)                      \
   TERN_REGISTER_CASE(name, simulated_completion, simulated, SimulatedCompletion) \
   TERN_REGISTER_CASE(name, simulated_unkind, simulated, SimulatedUnkind)

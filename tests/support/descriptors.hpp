@@ -1,9 +1,9 @@
-// The process's descriptors: how many are open, and a limit that makes the next one fail.
+// The process's descriptors: how many are open, and taking all that are left.
 // POSIX implementation: descriptors_posix.cpp.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <vector>
 
 namespace tern::test {
 
@@ -19,7 +19,7 @@ class NoMoreDescriptors {
   NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
 
  private:
-  std::uint64_t soft_limit_before_ = 0;
+  std::vector<int> taken_;
 };
 
 }  // namespace tern::test

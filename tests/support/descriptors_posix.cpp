@@ -10,17 +10,6 @@
 namespace tern::test {
 namespace {
 
-void change_soft_limit(rlim_t count) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    throw std::system_error(errno, std::generic_category(), "getrlimit RLIMIT_NOFILE");
-  }
-  limit.rlim_cur = count;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    throw std::system_error(errno, std::generic_category(), "setrlimit RLIMIT_NOFILE");
-  }
-}
-
 rlim_t soft_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -41,17 +30,18 @@ std::size_t open_descriptors() {
   return count;
 }
 
-// The limit bounds the highest number, and the kernel gives out the lowest free one: so the limit
-// goes to that number, and nothing below it is free.
-NoMoreDescriptors::NoMoreDescriptors() : soft_limit_before_(soft_limit()) {
-  const int lowest_free = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (lowest_free < 0) {
-    throw std::system_error(errno, std::generic_category(), "open /dev/null");
+// Every number below the limit is taken. Lowering the limit would be quicker, but an accept that
+// io_uring already has under way keeps to the limit that it was started with.
+NoMoreDescriptors::NoMoreDescriptors() {
+  const int first = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (first < 0) throw std::system_error(errno, std::generic_category(), "open /dev/null");
+  for (int taken = first; taken >= 0; taken = fcntl(first, F_DUPFD_CLOEXEC, 0)) {
+    taken_.push_back(taken);
   }
-  close(lowest_free);
-  change_soft_limit(static_cast<rlim_t>(lowest_free));
 }
 
-NoMoreDescriptors::~NoMoreDescriptors() { change_soft_limit(soft_limit_before_); }
+NoMoreDescriptors::~NoMoreDescriptors() {
+  for (const int taken : taken_) close(taken);
+}
 
 }  // namespace tern::test

@@ -71,19 +71,30 @@ class Loop {
   // --- sockets
 
   End& attach(Socket socket) {
+    std::error_code error;
+    End* const end = try_attach(socket, error);
+    EXPECT_NOTE(end != nullptr, "attach: " + error.message());
+    return *end;
+  }
+
+  // Nothing when the poller refuses; the socket, which is still the caller's then, is closed.
+  End* try_attach(Socket socket, std::error_code& error) {
     EXPECT(socket.valid());
     auto end = std::make_unique<End>();
-    std::error_code error;
     const Channel channel = poller_.attach(socket, end.get(), error);
-    EXPECT_NOTE(!error, error.message());
-    EXPECT(channel.valid());
+    EXPECT_EQUAL(channel.valid(), !error);
+    if (error) {
+      check_error(error);
+      Sockets::close(socket);
+      return nullptr;
+    }
     end->channel = channel;
     end->socket = socket;
     End& attached = *end;
     const bool is_new = ends_.emplace(key_of(channel), std::move(end)).second;
     EXPECT_NOTE(is_new, "a channel was given twice");
     checked(attached);
-    return attached;
+    return &attached;
   }
 
   static Socket listening(const Endpoint& endpoint, const ListenOptions& options = {}) {
