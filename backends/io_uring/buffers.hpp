@@ -1,0 +1,68 @@
+// Buffers: the memory that the kernel receives into, for all channels together.
+//
+//        publish() ──►  ring of addresses  ──► the kernel takes one for each receive
+//           ▲                                            │
+//      give_back(id) ◄── a completion in hand ◄──────────┘
+//
+//   The ring begins with a few buffers, so that the same memory is used again while it is in the
+//   cache, and gets more of them when it ran out: up to a fixed number. Pages that no receive has
+//   reached take no memory.
+//
+// Sources: io_uring_register_buf_ring(3), io_uring_setup_buf_ring(3).
+#pragma once
+
+#include <liburing.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "backends/io_uring/ring.hpp"
+
+namespace tern::io_uring {
+
+class Buffers {
+ public:
+  static constexpr std::uint16_t none = UINT16_MAX;
+
+  // Throws std::system_error when there is no memory.
+  Buffers(std::uint16_t group, std::size_t bytes, unsigned count_max);
+  ~Buffers();
+  Buffers(const Buffers&) = delete;
+  Buffers& operator=(const Buffers&) = delete;
+
+  // Makes the ring known to the kernel, with every buffer that is not in our hands. 0 or an errno.
+  int register_with(Ring& ring);
+
+  std::uint16_t group() const { return group_; }
+  std::byte* at(std::uint16_t id) { return memory_ + id * stride_; }
+  // The kernel filled it: ours until it is given back.
+  void took(std::uint16_t id) { is_ours_[id] = true; }
+  void give_back(std::uint16_t id) {
+    is_ours_[id] = false;
+    add(id);
+  }
+  // What was given back becomes the kernel's.
+  void publish() {
+    if (added_ > 0) io_uring_buf_ring_advance(ring_, static_cast<int>(added_));
+    added_ = 0;
+  }
+  // A receive found no buffer: more of them from now on, if there may be.
+  void ran_out();
+
+ private:
+  void add(std::uint16_t id);
+
+  std::uint16_t group_;
+  unsigned count_max_;
+  unsigned count_;  // of buffers in use: in the ring or in our hands
+  unsigned added_ = 0;
+  unsigned entries_;  // of the ring: a power of two
+  std::size_t bytes_;
+  std::size_t stride_;
+  std::byte* memory_ = nullptr;
+  io_uring_buf_ring* ring_ = nullptr;
+  std::vector<bool> is_ours_;
+};
+
+}  // namespace tern::io_uring

@@ -1,0 +1,86 @@
+// Datagrams: received by a standing recvmsg, each into a buffer of its own, and handed out in
+// batches; sent at once, many in a call.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "backends/io_uring/io_uring.hpp"
+#include "backends/io_uring/mark.hpp"
+
+namespace tern::io_uring {
+
+static_assert(datagram_head_bytes == sizeof(io_uring_recvmsg_out) + sizeof(sockaddr_storage));
+
+// The kernel has written a head, room for the address, and the bytes.
+Datagram Poller::datagram_in(const std::byte* memory, int value) const {
+  io_uring_recvmsg_out head;
+  sockaddr_storage address;
+  std::memcpy(&head, memory, sizeof head);
+  std::memcpy(&address, memory + sizeof head, sizeof address);
+  const std::size_t room = static_cast<std::size_t>(value) - datagram_head_bytes;
+  Datagram datagram;
+  datagram.bytes = {memory + datagram_head_bytes, std::min<std::size_t>(head.payloadlen, room)};
+  datagram.peer = posix::endpoint_from(address, head.namelen);
+  datagram.truncated = (head.flags & MSG_TRUNC) != 0;
+  return datagram;
+}
+
+// All that is held, up to a batch; or the error that comes first.
+void Poller::deliver_datagrams(Slot& slot, Channel channel, Completion& completion) {
+  slot.turn = turn_number_;
+  fill(completion, Operation::receive, slot, channel);
+  completion.datagrams = {};
+  hand_is_full_ = true;
+  std::size_t count = 0;
+  while (slot.held_count > 0 && count < datagrams_max) {
+    if (backlog_.first(slot).value < 0) {
+      if (count == 0) completion.error = posix::error_from(-backlog_.pop(slot).value);
+      break;
+    }
+    hand_datagrams_.push_back(backlog_.pop(slot));
+    const Held& held = hand_datagrams_.back();
+    const std::byte* const memory =
+        held.copy != nullptr ? held.copy.get() : datagram_buffers_.at(held.buffer);
+    datagrams_[count] = datagram_in(memory, held.value);
+    counters_.received_bytes += datagrams_[count].bytes.size();
+    ++count;
+  }
+  completion.datagrams = {datagrams_.data(), count};
+  counters_.received_datagrams += count;
+}
+
+// A datagram that the kernel refuses is told and counts as taken. The bounce of an earlier one is
+// told once, and the present one tried again.
+std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams) {
+  Slot& sending = checked(channel);
+  assert(!sending.is(Slot::wants(Operation::send)) && "at most one send per channel is unfinished");
+  std::size_t taken = 0;
+  bool retried = false;
+  while (taken < datagrams.size()) {
+    ++counters_.send_calls;
+    const int sent = batch_->send(sending.fd, datagrams.subspan(taken));
+    if (sent >= 0) {
+      for (const Datagram& each : datagrams.subspan(taken, static_cast<std::size_t>(sent))) {
+        counters_.sent_bytes += each.bytes.size();
+      }
+      counters_.sent_datagrams += static_cast<std::uint64_t>(sent);
+      taken += static_cast<std::size_t>(sent);
+      retried = false;
+      continue;
+    }
+    const int error = errno;
+    if (error == EINTR) continue;
+    if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM) {
+      ++counters_.would_blocks;
+      sending.set(Slot::wants(Operation::send));
+      change(sending, channel);
+      break;
+    }
+    tell(channel, Operation::send, error);
+    retried = error == ECONNREFUSED && !retried;
+    if (!retried) ++taken;
+  }
+  return taken;
+}
+
+}  // namespace tern::io_uring

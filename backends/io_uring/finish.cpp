@@ -1,0 +1,282 @@
+// Results become completions.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "backends/io_uring/io_uring.hpp"
+#include "backends/io_uring/mark.hpp"
+
+namespace tern::io_uring {
+namespace {
+
+// Not the socket's fault: the entry did not come to it, or was cancelled.
+bool is_passing(int errno_value) {
+  return errno_value == ECANCELED || errno_value == EINTR || errno_value == EAGAIN ||
+         errno_value == ENOMEM;
+}
+
+bool is_lack_of_room(int errno_value) {
+  return errno_value == EMFILE || errno_value == ENFILE || errno_value == ENOBUFS ||
+         errno_value == ENOMEM;
+}
+
+}  // namespace
+
+bool Poller::next(Completion& completion) {
+  let_go();
+  Result result;
+  while (ring_.take(result)) {
+    if (finished(result, completion)) return true;
+  }
+  return next_queued(completion);
+}
+
+// The bytes of the last completion are not needed any more.
+void Poller::let_go() {
+  if (hand_buffer_ != Buffers::none) {
+    stream_buffers_.give_back(hand_buffer_);
+    hand_buffer_ = Buffers::none;
+  }
+  if (!hand_is_full_) [[likely]]
+    return;
+  hand_is_full_ = false;
+  hand_copy_.reset();
+  for (const Held& held : hand_datagrams_) {
+    if (held.buffer != Buffers::none) datagram_buffers_.give_back(held.buffer);
+  }
+  hand_datagrams_.clear();
+}
+
+bool Poller::finished(const Result& result, Completion& completion) {
+  if (result.user_data == wake_mark) [[unlikely]] {
+    heard_wake(result);
+    return false;
+  }
+  const Channel channel = channel_of(result.user_data);
+  const Operation operation = operation_of(result.user_data);
+  if ((result.user_data & cancellation) != 0) [[unlikely]] {
+    // The operation was being worked on and may not end by itself: once more.
+    if (result.value != -EALREADY || !is_current(channel)) return false;
+    Slot& lively = slot(channel.index);
+    lively.clear(Slot::cancels(operation));
+    change(lively, channel);
+    return false;
+  }
+  assert(is_current(channel) && "a result after the last one");
+  Slot& of = slot(channel.index);
+  const bool is_last = (result.flags & IORING_CQE_F_MORE) == 0;
+  if (is_last) of.clear(Slot::has(operation) | Slot::cancels(operation));
+  if (of.is(Slot::closing)) [[unlikely]]
+    return finished_closing(of, channel, result, completion);
+  switch (operation) {
+    case Operation::receive:
+      if (is_last) [[unlikely]]
+        change(of, channel);
+      return finished_receive(of, channel, result, completion);
+    case Operation::send:
+      return finished_send(of, channel, result.value, completion);
+    case Operation::accept:
+      if (is_last) change(of, channel);
+      return finished_accept(of, channel, result.value, completion);
+    case Operation::connect:
+      return finished_connect(of, channel, result.value, completion);
+    case Operation::close:
+      break;
+  }
+  assert(false && "no entry is a close");
+  return false;
+}
+
+void Poller::heard_wake(const Result& result) {
+  if ((result.flags & IORING_CQE_F_MORE) == 0) watches_wakes_ = false;
+  if (wake_pending_.exchange(false, std::memory_order_acq_rel)) ++counters_.wakes;
+}
+
+// Whatever it brought, nobody wants it any more; with the last one the descriptor can be closed.
+bool Poller::finished_closing(Slot& slot, Channel channel, const Result& result,
+                              Completion& completion) {
+  if ((result.flags & IORING_CQE_F_BUFFER) != 0) {
+    const auto buffer = static_cast<std::uint16_t>(result.flags >> IORING_CQE_BUFFER_SHIFT);
+    buffers_of(slot).give_back(buffer);
+  }
+  if (operation_of(result.user_data) == Operation::accept && result.value >= 0) {
+    ::close(result.value);
+  }
+  if (slot.is(Slot::has_any)) return false;
+  drop_transfer(slot);
+  Sockets::close({slot.fd, slot.kind});
+  return perform(slot, channel, completion);
+}
+
+bool Poller::finished_accept(Slot& slot, Channel channel, int value, Completion& completion) {
+  if (value < 0 && (-value == ECANCELED || -value == EINTR)) return false;
+  if (!slot.is(Slot::wants(Operation::accept))) {
+    // A connection waits for the order; an error that nobody wants to hear does not.
+    if (value >= 0) backlog_.push(slot, value, Buffers::none);
+    return false;
+  }
+  if (value < 0 && is_lack_of_room(-value)) {
+    // Trying again at once could only fail again.
+    static constexpr Duration rest = std::chrono::milliseconds(10);
+    slot.set(Slot::rests);
+    if (resting_.empty()) rest_end_ = now_ + rest;
+    resting_.push_back(channel);
+  }
+  deliver_accept(slot, channel, value, completion);
+  return true;
+}
+
+void Poller::deliver_accept(const Slot& slot, Channel channel, int value, Completion& completion) {
+  fill(completion, Operation::accept, slot, channel);
+  if (value < 0) {
+    completion.error = posix::error_from(-value);
+    completion.accepted = {};
+  } else {
+    completion.accepted = {value, SocketKind::stream};
+  }
+}
+
+bool Poller::finished_connect(Slot& slot, Channel channel, int value, Completion& completion) {
+  int errno_value = std::max(-value, 0);
+  if (slot.is(Slot::connects) && value >= 0) {
+    socklen_t size = sizeof errno_value;
+    if (::getsockopt(slot.fd, SOL_SOCKET, SO_ERROR, &errno_value, &size) != 0) errno_value = errno;
+  }
+  slot.clear(Slot::wants(Operation::connect) | Slot::connects);
+  drop_transfer(slot);
+  fill(completion, Operation::connect, slot, channel);
+  if (errno_value != 0) completion.error = posix::error_from(errno_value);
+  return true;
+}
+
+bool Poller::finished_send(Slot& slot, Channel channel, int value, Completion& completion) {
+  slot.clear(Slot::wants(Operation::send));
+  if (slot.is(Slot::transfers)) [[unlikely]]
+    drop_transfer(slot);
+  fill(completion, Operation::send, slot, channel);
+  completion.count = 0;
+  if (slot.kind == SocketKind::datagram) return true;  // there is room again
+  if (value >= 0) [[likely]] {
+    completion.count = static_cast<std::size_t>(value);
+    counters_.sent_bytes += completion.count;
+  } else if (!is_passing(-value) && value != -ENOBUFS) {
+    completion.error = posix::error_from(-value);
+  }
+  return true;
+}
+
+bool Poller::finished_receive(Slot& slot, Channel channel, const Result& result,
+                              Completion& completion) {
+  std::uint16_t buffer = Buffers::none;
+  if ((result.flags & IORING_CQE_F_BUFFER) != 0) [[likely]] {
+    buffer = static_cast<std::uint16_t>(result.flags >> IORING_CQE_BUFFER_SHIFT);
+    Buffers& buffers = buffers_of(slot);
+    buffers.took(buffer);
+    if (result.value <= 0) {
+      buffers.give_back(buffer);
+      buffer = Buffers::none;
+    }
+  }
+  if (result.value < 0) [[unlikely]] {
+    if (result.value == -ENOBUFS) buffers_of(slot).ran_out();
+    if (result.value == -ENOBUFS || is_passing(-result.value)) return false;
+  }
+  ++counters_.receive_calls;
+  const bool is_plain = slot.kind == SocketKind::stream && slot.held_count == 0 &&
+                        slot.turn != turn_number_ && slot.is(Slot::wants(Operation::receive));
+  if (is_plain) [[likely]] {
+    deliver(slot, channel, {nullptr, result.value, Channel::no_index, buffer}, completion);
+    return true;
+  }
+  backlog_.push(slot, result.value, buffer);
+  if (slot.is(Slot::wants(Operation::receive))) {
+    enqueue(slot, channel, slot.turn == turn_number_ ? ready_ : turn_);
+  }
+  // Too much is held back, or receiving is stopped and this keeps a buffer.
+  change(slot, channel);
+  return false;
+}
+
+void Poller::deliver(Slot& slot, Channel channel, Held held, Completion& completion) {
+  slot.turn = turn_number_;
+  fill(completion, Operation::receive, slot, channel);
+  if (held.value > 0) [[likely]] {
+    const auto count = static_cast<std::size_t>(held.value);
+    counters_.received_bytes += count;
+    hand_buffer_ = held.buffer;
+    if (held.buffer != Buffers::none) [[likely]] {
+      completion.bytes = {stream_buffers_.at(held.buffer), count};
+      return;
+    }
+    hand_copy_ = std::move(held.copy);
+    hand_is_full_ = true;
+    completion.bytes = {hand_copy_.get(), count};
+    return;
+  }
+  slot.clear(Slot::wants(Operation::receive));
+  completion.bytes = {};
+  if (held.value < 0) completion.error = posix::error_from(-held.value);
+}
+
+bool Poller::next_queued(Completion& completion) {
+  while (turn_at_ < turn_.size()) {
+    const Channel channel = turn_[turn_at_++];
+    if (!is_current(channel)) continue;
+    Slot& ready = slot(channel.index);
+    ready.clear(Slot::queued);
+    if (perform(ready, channel, completion)) return true;
+  }
+  return next_told(completion);
+}
+
+bool Poller::next_told(Completion& completion) {
+  while (told_left_ > 0) {
+    --told_left_;
+    const Told told = told_.front();
+    told_.erase(told_.begin());
+    if (!is_current(told.channel)) continue;
+    Slot& of = slot(told.channel.index);
+    if (of.is(Slot::closing)) continue;
+    fill(completion, told.operation, of, told.channel);
+    completion.error = told.error;
+    completion.count = 0;
+    return true;
+  }
+  return false;
+}
+
+// One thing that a slot has to tell beside results.
+bool Poller::perform(Slot& slot, Channel channel, Completion& completion) {
+  if (slot.is(Slot::closing)) {
+    if (slot.is(Slot::has_any)) return false;  // with the last result, then
+    fill(completion, Operation::close, slot, channel);
+    give_back(channel);
+    return true;
+  }
+  if (slot.held_count == 0) return false;
+  if (slot.kind == SocketKind::listener) {
+    if (!slot.is(Slot::wants(Operation::accept))) return false;
+    deliver_accept(slot, channel, backlog_.pop(slot).value, completion);
+    if (slot.held_count > 0) enqueue(slot, channel, turn_);
+    return true;
+  }
+  if (!slot.is(Slot::wants(Operation::receive))) return false;
+  if (slot.turn == turn_number_) {
+    enqueue(slot, channel, ready_);
+    return false;
+  }
+  if (slot.kind == SocketKind::datagram) {
+    deliver_datagrams(slot, channel, completion);
+  } else {
+    deliver(slot, channel, backlog_.pop(slot), completion);
+  }
+  if (slot.held_count > 0) {
+    enqueue(slot, channel, ready_);
+  } else {
+    change(slot, channel);  // receiving may go on
+  }
+  return true;
+}
+
+}  // namespace tern::io_uring

@@ -1,0 +1,268 @@
+// io_uring: Linux is told the operations in advance and tells what became of them.
+//
+// Object  A ring: two queues in memory shared with the kernel, entries one way, results the other.
+//         And rings of buffers that receives draw from, so that an idle channel owns none. A ring
+//         belongs to one thread, the one that enters it first.
+// Start   Orders are written down in the slot and become entries right before the kernel is
+//         entered: a multishot accept, a multishot receive (recvmsg for datagrams) with buffers of
+//         the ring, a send of the caller's slices, a connect. One entry stands for many results.
+//         Datagrams are sent at once, by sendmmsg. What is withdrawn is cancelled by the mark of
+//         its entry.
+// Finish  One call each turn submits the entries, lets the kernel do what is ready and waits for a
+//         result. It works in our thread, inside that call only (DEFER_TASKRUN), so between two of
+//         them no memory of ours is touched. next() takes the results one by one: a slot, its
+//         generation, an operation. What a channel gets beyond one receive a turn is held back, and
+//         its receive cancelled until that is handed out. close() cancels everything, waits for the
+//         last result of each entry, and only then closes the descriptor: an entry keeps the
+//         open file alive, and would go on receiving.
+// Wake    An eventfd that a multishot poll watches; it is never read, each write is a result. A flag
+//         lets the first of many wakes write; it is lowered when the result is taken, before
+//         anybody looks for posted work.
+// Limits  Linux 6.1 (DEFER_TASKRUN); seccomp and kernel.io_uring_disabled may forbid it. On another
+//         thread than its own a ring is of no use: it is left to die and another one made, from
+//         what the slots want; the old one lets go of closed sockets a moment later. A multishot
+//         accept needs a free descriptor before anybody is there, so a full table is told early;
+//         it is tried again every 10 ms. io_uring(7), io_uring_setup(2), io_uring_enter(2).
+#include "backends/io_uring/io_uring.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include "backends/io_uring/mark.hpp"
+
+namespace tern::io_uring {
+namespace {
+
+// All receive buffers together may have this many bytes, of which pages never reached take none.
+constexpr std::size_t buffers_bytes_max = 64UL << 20U;
+
+unsigned count_of_buffers(std::size_t bytes) {
+  return static_cast<unsigned>(std::clamp<std::size_t>(buffers_bytes_max / bytes, 8, 4096));
+}
+
+Time read_clock() {
+  timespec now{};
+  // CLOCK_MONOTONIC cannot fail with a valid pointer.
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  return Time{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
+}
+
+}  // namespace
+
+Poller::Poller(const PollerOptions& options)
+    : now_(read_clock()),
+      stream_buffers_(0, options.receive_bytes, count_of_buffers(options.receive_bytes)),
+      datagram_buffers_(1, datagram_head_bytes + options.datagram_bytes, 4 * datagrams_max),
+      datagrams_(datagrams_max),
+      wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  datagram_shape_.msg_namelen = sizeof(sockaddr_storage);
+  std::error_code error = posix::error_from(wake_fd_ < 0 ? errno : 0);
+  if (!error) error = register_buffers();
+  if (!error) return;
+  if (wake_fd_ >= 0) ::close(wake_fd_);
+  throw std::system_error(error, "cannot set up io_uring");
+}
+
+Poller::~Poller() {
+  ring_.cancel_all();
+  Result last;
+  while (ring_.take(last)) {
+    const bool is_connection = last.user_data != wake_mark && last.value >= 0 &&
+                               operation_of(last.user_data) == Operation::accept;
+    if (is_connection) ::close(last.value);
+  }
+  for (std::uint32_t index = 0; index < slots_used_; ++index) {
+    Slot& each = slot(index);
+    if (each.kind == SocketKind::none) continue;
+    const bool is_closed = each.is(Slot::closing) && !each.is(Slot::has_any);
+    drop_held(each);
+    drop_transfer(each);
+    if (!is_closed) Sockets::close({each.fd, each.kind});
+  }
+  ::close(wake_fd_);
+}
+
+Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
+  if (slots_used_ > index_max && free_head_ == Channel::no_index) {
+    error = posix::error_from(EMFILE);
+    return {};
+  }
+  std::uint32_t index = free_head_;
+  if (index != Channel::no_index) {
+    free_head_ = slot(index).held_first;
+  } else {
+    index = slots_used_++;
+    if (index / chunk_slots == chunks_.size()) {
+      chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
+    }
+  }
+  if (socket.kind == SocketKind::datagram && batch_ == nullptr) {
+    // For sending only; what is received has buffers of its own.
+    batch_ = std::make_unique<posix::DatagramBatch>(1);
+  }
+  Slot& added = slot(index);
+  added.owner = owner;
+  added.fd = static_cast<int>(socket.handle);
+  added.kind = socket.kind;
+  added.flags = 0;
+  added.turn = 0;
+  added.held_count = 0;
+  return {index, added.generation};
+}
+
+void Poller::give_back(Channel channel) {
+  Slot& freed = slot(channel.index);
+  ++freed.generation;
+  freed.kind = SocketKind::none;
+  freed.owner = nullptr;
+  freed.flags = 0;
+  freed.held_first = free_head_;
+  free_head_ = channel.index;
+}
+
+Socket Poller::socket(Channel channel) const {
+  assert(is_current(channel));
+  const Slot& found = slot(channel.index);
+  return {found.fd, found.kind};
+}
+
+void Poller::order(Channel channel, Operation operation) {
+  Slot& ordered = checked(channel);
+  ordered.set(Slot::wants(operation));
+  ordered.clear(Slot::rests);
+  if (ordered.held_count > 0) enqueue(ordered, channel, ready_);
+  change(ordered, channel);
+}
+
+void Poller::stop(Channel channel, Operation operation) {
+  assert(operation == Operation::accept || operation == Operation::receive);
+  Slot& stopped = checked(channel);
+  stopped.clear(Slot::wants(operation) | Slot::rests);
+  change(stopped, channel);
+}
+
+void Poller::tell(Channel channel, Operation operation, int errno_value) {
+  told_.push_back({channel, operation, posix::error_from(errno_value)});
+}
+
+Transfer& Poller::transfer_of(Slot& slot) {
+  slot.set(Slot::transfers);
+  if (spare_transfers_.empty()) {
+    slot.transfer = new Transfer;
+  } else {
+    slot.transfer = spare_transfers_.back().release();
+    spare_transfers_.pop_back();
+  }
+  return *slot.transfer;
+}
+
+void Poller::drop_transfer(Slot& slot) {
+  static constexpr std::size_t spare_transfers_max = 256;
+  if (!slot.is(Slot::transfers)) return;
+  slot.clear(Slot::transfers);
+  std::unique_ptr<Transfer> dropped(slot.transfer);
+  if (spare_transfers_.size() < spare_transfers_max) spare_transfers_.push_back(std::move(dropped));
+}
+
+// A local socket is connected, or refused, while it is asked; there is nothing to wait for.
+void Poller::connect(Channel channel, const Endpoint& endpoint) {
+  Slot& connecting = checked(channel);
+  if (endpoint.family() == Family::local) {
+    const posix::Address address(endpoint);
+    const int result = ::connect(connecting.fd, address.get(), address.size);
+    return tell(channel, Operation::connect, result == 0 ? 0 : errno);
+  }
+  transfer_of(connecting).address = posix::Address(endpoint);
+  connecting.set(Slot::wants(Operation::connect));
+  change(connecting, channel);
+}
+
+std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
+  // What a call takes at most, in the kernel as well.
+  static constexpr std::size_t bytes_max = 1U << 30U;
+  Slot& sending = checked(channel);
+  assert(!sending.is(Slot::wants(Operation::send)) && "at most one send per channel is unfinished");
+  if (slices.size() == 1) [[likely]] {
+    if (slices.front().empty()) return 0;
+    sending.bytes = slices.front().data();
+    sending.bytes_count = static_cast<std::uint32_t>(std::min(slices.front().size(), bytes_max));
+  } else {
+    std::size_t offered = 0;
+    for (const Slice slice : slices) offered += slice.size();
+    if (offered == 0) return 0;
+    Transfer& transfer = transfer_of(sending);
+    const auto looked_at = slices.first(std::min(slices.size(), slices_max));
+    transfer.message = {};
+    transfer.message.msg_iov = transfer.slices.data();
+    for (const Slice slice : looked_at) {
+      if (slice.empty()) continue;
+      transfer.slices[transfer.message.msg_iovlen++] = {const_cast<std::byte*>(slice.data()),
+                                                        slice.size()};
+    }
+  }
+  sending.set(Slot::wants(Operation::send));
+  change(sending, channel);
+  return 0;
+}
+
+// All bytes that were taken are in the socket already.
+void Poller::shutdown_send(Channel channel) {
+  const Slot& ended = checked(channel);
+  assert(!ended.is(Slot::wants(Operation::send)) && "a send is unfinished");
+  // It fails only when the peer is already gone, which receive() tells.
+  (void)::shutdown(ended.fd, SHUT_WR);
+}
+
+void Poller::drop_held(Slot& slot) {
+  while (slot.held_count > 0) {
+    const Held held = backlog_.pop(slot);
+    if (held.buffer != Buffers::none) buffers_of(slot).give_back(held.buffer);
+    if (slot.kind == SocketKind::listener && held.value >= 0) ::close(held.value);
+  }
+}
+
+void Poller::close(Channel channel) {
+  Slot& closed = checked(channel);
+  drop_held(closed);
+  closed.clear(Slot::wants_any | Slot::rests);
+  closed.set(Slot::closing);
+  if (closed.is(Slot::has_any)) return change(closed, channel);
+  drop_transfer(closed);
+  Sockets::close({closed.fd, closed.kind});
+  enqueue(closed, channel, ready_);
+}
+
+void Poller::wait(Duration limit) {
+  assert(!ring_.has_result() && turn_at_ == turn_.size() && "next() has more");
+  if (!ready_.empty() || !told_.empty()) limit = Duration::zero();
+  if (!resting_.empty()) limit = std::min(limit, rest_end_ - now_);
+  // What the queue cannot hold goes with the next wait.
+  if (!submit_changes()) limit = Duration::zero();
+  const int result = ring_.enter(limit);
+  if (result == -EEXIST || result == -EBADFD) [[unlikely]]
+    move_to_this_thread(limit);
+  now_ = read_clock();
+  ++counters_.waits;
+  if (!resting_.empty() && now_ >= rest_end_) end_rest();
+  ++turn_number_;
+  turn_.clear();
+  turn_.swap(ready_);
+  turn_at_ = 0;
+  told_left_ = told_.size();
+  if (!ring_.has_result() && turn_.empty() && told_left_ == 0) ++counters_.empty_waits;
+}
+
+void Poller::refresh() { now_ = read_clock(); }
+
+void Poller::wake() {
+  if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  const std::uint64_t one = 1;
+  // Cannot fail: the counter is never near its end.
+  (void)!::write(wake_fd_, &one, sizeof one);
+}
+
+}  // namespace tern::io_uring

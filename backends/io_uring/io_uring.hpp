@@ -1,0 +1,170 @@
+// The poller on Linux io_uring. The mechanism is described at the head of io_uring.cpp.
+#pragma once
+
+#include <atomic>
+#include <cassert>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "backends/io_uring/buffers.hpp"
+#include "backends/io_uring/ring.hpp"
+#include "backends/io_uring/slot.hpp"
+#include "backends/poller.hpp"
+#include "backends/socket/posix.hpp"
+
+namespace tern::io_uring {
+
+class Poller final {
+ public:
+  using Sockets = posix::Sockets;
+  static constexpr std::string_view name = "io_uring";
+
+  explicit Poller(const PollerOptions& options);
+  ~Poller();
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  Channel attach(Socket socket, Owner* owner, std::error_code& error);
+  void accept(Channel channel) { order(channel, Operation::accept); }
+  void receive(Channel channel) { order(channel, Operation::receive); }
+  void stop(Channel channel, Operation operation);
+  void connect(Channel channel, const Endpoint& endpoint);
+  std::size_t send(Channel channel, std::span<const Slice> slices);
+  std::size_t send_to(Channel channel, std::span<const Datagram> datagrams);
+  void shutdown_send(Channel channel);
+  void close(Channel channel);
+
+  void wait(Duration limit);
+  bool next(Completion& completion);
+  void wake();
+
+  Time now() const { return now_; }
+  void refresh();
+  Socket socket(Channel channel) const;
+  // The kernel reads them when it is entered, or when the peer makes room.
+  static constexpr bool keeps_slices() { return true; }
+  const PollerCounters& counters() const { return counters_; }
+
+ private:
+  static constexpr std::uint32_t chunk_slots = 256;
+
+  // Known without the ring; next() hands it out, because no call calls back.
+  struct Told {
+    Channel channel;
+    Operation operation;
+    std::error_code error;
+  };
+
+  // io_uring.cpp: slots and orders
+  Slot& slot(std::uint32_t index) { return chunks_[index / chunk_slots][index % chunk_slots]; }
+  const Slot& slot(std::uint32_t index) const {
+    return chunks_[index / chunk_slots][index % chunk_slots];
+  }
+  bool is_current(Channel channel) const {
+    return channel.index < slots_used_ && slot(channel.index).generation == channel.generation;
+  }
+  Slot& checked(Channel channel) {
+    assert(is_current(channel) && "a channel is used after its close completion");
+    assert(!slot(channel.index).is(Slot::closing) && "a channel is used after close()");
+    return slot(channel.index);
+  }
+  void order(Channel channel, Operation operation);
+  void change(Slot& slot, Channel channel) {
+    if (slot.is(Slot::changed)) return;
+    slot.set(Slot::changed);
+    changed_.push_back(channel);
+  }
+  void enqueue(Slot& slot, Channel channel, std::vector<Channel>& queue) {
+    if (slot.is(Slot::queued)) return;
+    slot.set(Slot::queued);
+    queue.push_back(channel);
+  }
+  void tell(Channel channel, Operation operation, int errno_value);
+  Transfer& transfer_of(Slot& slot);
+  void drop_transfer(Slot& slot);
+  void drop_held(Slot& slot);
+  void give_back(Channel channel);
+  Buffers& buffers_of(const Slot& slot) {
+    return slot.kind == SocketKind::datagram ? datagram_buffers_ : stream_buffers_;
+  }
+
+  // submit.cpp: orders become entries
+  bool submit_changes();
+  void submit(Slot& slot, Channel channel);
+  void start(Slot& slot, Channel channel, Operation operation);
+  void cancel(const Slot& slot, Channel channel, Operation operation);
+  bool is_flooded(const Slot& slot, Operation operation) const;
+  void watch_wakes();
+  void copy_out(Slot& slot);
+  void end_rest();
+  std::error_code register_buffers();
+  void move_to_this_thread(Duration limit);
+  void begin_again(Slot& slot, Channel channel);
+
+  // finish.cpp: results become completions
+  bool finished(const Result& result, Completion& completion);
+  bool finished_accept(Slot& slot, Channel channel, int value, Completion& completion);
+  bool finished_connect(Slot& slot, Channel channel, int value, Completion& completion);
+  bool finished_receive(Slot& slot, Channel channel, const Result& result, Completion& completion);
+  bool finished_send(Slot& slot, Channel channel, int value, Completion& completion);
+  bool finished_closing(Slot& slot, Channel channel, const Result& result, Completion& completion);
+  bool next_queued(Completion& completion);
+  bool next_told(Completion& completion);
+  bool perform(Slot& slot, Channel channel, Completion& completion);
+  void deliver(Slot& slot, Channel channel, Held held, Completion& completion);
+  void deliver_datagrams(Slot& slot, Channel channel, Completion& completion);
+  void deliver_accept(const Slot& slot, Channel channel, int value, Completion& completion);
+  void fill(Completion& completion, Operation operation, const Slot& slot, Channel channel) {
+    completion.operation = operation;
+    completion.owner = slot.owner;
+    completion.channel = channel;
+    // Fetching the category for a clear error costs more than looking.
+    if (completion.error) [[unlikely]]
+      completion.error.clear();
+    ++counters_.completions;
+  }
+  void let_go();
+  void heard_wake(const Result& result);
+
+  // datagrams.cpp
+  Datagram datagram_in(const std::byte* memory, int value) const;
+
+  PollerCounters counters_;
+  Time now_{};
+  Ring ring_;
+  Buffers stream_buffers_;
+  Buffers datagram_buffers_;
+  Backlog backlog_;
+  std::vector<std::unique_ptr<Slot[]>> chunks_;
+  std::uint32_t slots_used_ = 0;
+  std::uint32_t free_head_ = Channel::no_index;
+  std::uint32_t turn_number_ = 1;
+
+  std::vector<Channel> changed_;  // to be looked at before the kernel is entered
+  std::vector<Channel> ready_;    // with something to tell in the next turn ...
+  std::vector<Channel> turn_;     // ... and in this one
+  std::size_t turn_at_ = 0;
+  std::vector<Told> told_;
+  std::size_t told_left_ = 0;     // of told_, how many belong to this turn
+  std::vector<Channel> resting_;  // listeners for whose connections there was no room
+  Time rest_end_{};
+  std::vector<std::unique_ptr<Transfer>> spare_transfers_;
+
+  // What the completion in hand refers to; the next next() lets go of it.
+  std::uint16_t hand_buffer_ = Buffers::none;
+  bool hand_is_full_ = false;  // of the following
+  std::unique_ptr<std::byte[]> hand_copy_;
+  std::vector<Held> hand_datagrams_;
+  std::vector<Datagram> datagrams_;
+  std::unique_ptr<posix::DatagramBatch> batch_;  // made with the first datagram socket
+  msghdr datagram_shape_{};
+
+  int wake_fd_ = -1;
+  bool watches_wakes_ = false;
+  std::atomic<bool> wake_pending_{false};
+};
+
+static_assert(is_poller<Poller>);
+
+}  // namespace tern::io_uring
