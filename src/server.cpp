@@ -32,8 +32,8 @@ class HandedSocket {
 
 }  // namespace
 
-// One reactor, its thread, and what it serves. Except for `connections` and `result`, only its
-// thread touches it after start().
+// One reactor, its thread, and what it serves. Except for `connections` and `ended`, only its thread
+// touches it after start().
 struct Server::Worker final : ConnectionSource {
   Worker(State& server_state, const ReactorOptions& options);
 
@@ -49,7 +49,6 @@ struct Server::Worker final : ConnectionSource {
   void stop_when_empty();
 
   State& state;
-  Reactor reactor;
   std::vector<Acceptor*> acceptors;
   std::vector<DatagramSocket*> datagram_sockets;
   std::atomic<std::size_t> connections{0};
@@ -58,6 +57,8 @@ struct Server::Worker final : ConnectionSource {
   bool draining = false;
   CallbackTimer quiet_timer;
   CallbackTimer deadline_timer;
+  // Declared last, destroyed first: it tells of each connection that it still has to end.
+  Reactor reactor;
 };
 
 struct Server::State {
@@ -81,9 +82,9 @@ struct Server::State {
 
 Server::Worker::Worker(State& server_state, const ReactorOptions& options)
     : state(server_state),
-      reactor(options),
       quiet_timer([this] { end_idle_connections(); }),
-      deadline_timer([this] { end_all_connections(); }) {}
+      deadline_timer([this] { end_all_connections(); }),
+      reactor(options) {}
 
 bool Server::Worker::expect_connection() {
   connections.fetch_add(1, std::memory_order_relaxed);
