@@ -33,15 +33,16 @@ std::optional<std::array<std::uint8_t, 4>> parse_ipv4(std::string_view text) {
   return address;
 }
 
-// One side of "::" as bytes: groups of up to four hex digits, the last may be a dotted IPv4.
+// One side of "::" as bytes: groups of up to four hex digits; the address may end in a dotted IPv4.
 // Returns the byte count, or nothing.
-std::optional<std::size_t> parse_groups(std::string_view text, std::array<std::uint8_t, 16>& into) {
+std::optional<std::size_t> parse_groups(std::string_view text, bool ends_the_address,
+                                        std::array<std::uint8_t, 16>& into) {
   std::size_t bytes = 0;
   while (!text.empty()) {
     const std::size_t colon = length_before(text, ':');
     const std::string_view part = text.substr(0, colon);
     const bool last = colon == text.size();
-    if (last && length_before(part, '.') != part.size()) {
+    if (last && ends_the_address && length_before(part, '.') != part.size()) {
       const auto ipv4 = parse_ipv4(part);
       if (!ipv4 || bytes + 4 > 16) return {};
       std::copy(ipv4->begin(), ipv4->end(), into.begin() + static_cast<std::ptrdiff_t>(bytes));
@@ -62,13 +63,13 @@ std::optional<std::array<std::uint8_t, 16>> parse_ipv6(std::string_view text) {
   std::array<std::uint8_t, 16> address{};
   const std::size_t gap = text.find("::");
   if (gap == std::string_view::npos) {
-    const auto bytes = parse_groups(text, address);
+    const auto bytes = parse_groups(text, true, address);
     if (!bytes || *bytes != 16) return {};
     return address;
   }
   std::array<std::uint8_t, 16> tail{};
-  const auto head_bytes = parse_groups(text.substr(0, gap), address);
-  const auto tail_bytes = parse_groups(text.substr(gap + 2), tail);
+  const auto head_bytes = parse_groups(text.substr(0, gap), false, address);
+  const auto tail_bytes = parse_groups(text.substr(gap + 2), true, tail);
   if (!head_bytes || !tail_bytes || *head_bytes + *tail_bytes > 14) return {};
   std::copy_n(tail.begin(), *tail_bytes, address.end() - static_cast<std::ptrdiff_t>(*tail_bytes));
   return address;
