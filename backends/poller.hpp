@@ -111,7 +111,7 @@ class Owner {
 //   connect  `error`, or none: the stream is open
 //   receive  stream: `bytes`; empty without error is the end. Datagrams: `datagrams`, at least one.
 //            `error` ends the standing order of a stream, never that of a datagram channel.
-//   send     `count` more bytes (datagrams) were taken, 0 where the kernel only says "try again";
+//   send     `count` more bytes were taken, 0 where the kernel only says "try again";
 //            or `error`: a stream cannot be sent to any more, a datagram channel can
 //   close    nothing refers to the channel, its owner or its slices any more
 struct Completion {
@@ -182,9 +182,10 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
 //   The span itself is not kept. Where keeps_slices() is false the poller does not look at slices
 //   after the call either; where it is true they must stay until the `send` or `close` completion.
 // send_to(channel, datagrams)
-//   ENSURES  the number of datagrams taken at once; if fewer, one `send` completion follows as
-//            above, counted in datagrams. A datagram that the kernel refuses (too long, bounced) is
-//            reported by a `send` completion with its error and counts as taken; the socket lives.
+//   ENSURES  the number of datagrams taken at once; if fewer, one `send` completion with count 0
+//            follows when there is room again. No datagram is referred to after the call, on any
+//            kernel. One that the kernel refuses (too long, bounced) counts as taken, and is told by
+//            a `send` completion of its own with the error; the socket lives.
 // shutdown_send(channel)
 //   Half-close: the peer reads the end after all bytes taken so far. A peer that is already gone
 //   is not an error. REQUIRES no unfinished send.

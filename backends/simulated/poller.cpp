@@ -213,9 +213,6 @@ std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams
   const std::size_t taken = send_datagrams(slot, datagrams, most);
   world_.record({4, channel.index, datagrams.size(), taken});
   slot.sends = taken < datagrams.size();
-  if (slot.sends && keeps_slices()) {
-    slot.datagrams.assign(datagrams.begin() + static_cast<std::ptrdiff_t>(taken), datagrams.end());
-  }
   if (slot.sends || !slot.refused.empty()) changed(channel.index);
   return taken;
 }

@@ -318,12 +318,7 @@ bool Poller::finish_send(Slot& slot, Completion& completion) {
     return true;
   }
   if (!std::exchange(slot.sends, false)) return false;
-  if (slot.object->kind == SocketKind::datagram) {
-    if (keeps_slices())
-      completion.count = send_datagrams(slot, slot.datagrams, slot.datagrams.size());
-    slot.datagrams.clear();
-    return true;
-  }
+  if (slot.object->kind == SocketKind::datagram) return true;  // only says: try again
   if (keeps_slices() && !slot.send_error && !slot.slices.empty()) {
     std::size_t most = 0;
     for (const Slice slice : slot.slices) most += slice.size();
@@ -337,7 +332,6 @@ bool Poller::finish_send(Slot& slot, Completion& completion) {
 bool Poller::finish_close(Slot& slot, Completion& completion) {
   if (keeps_slices()) finish_closing(slot);
   slot.slices = {};
-  slot.datagrams = {};
   slot.refused = {};
   slot.object.reset();
   free_slots_.push_back(completion.channel.index);

@@ -91,7 +91,6 @@ class Poller final : private Participant {
     // Of an unfinished send: why it failed, and what the caller still offers.
     std::error_code send_error;
     std::vector<Slice> slices;
-    std::vector<Datagram> datagrams;
     std::vector<std::error_code> refused;  // datagrams, not yet reported
   };
   struct Entry {
