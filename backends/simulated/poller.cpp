@@ -246,9 +246,6 @@ void Poller::finish_closing(Slot& slot) {
                  static_cast<std::size_t>(world_.random.below(bytes_in(slot.slices) + 1)));
     }
   }
-  for (const Datagram& datagram : slot.datagrams) {
-    world_.record({7, sum_of({&datagram.bytes, 1})});
-  }
   network_.close(slot.object);
 }
 
