@@ -274,6 +274,18 @@ def address_of(url):
     return family, kind, (host, int(port))
 
 
+def unused_port():
+    """A port for TCP and UDP that nobody has, outside of those that the system gives to others."""
+    for _ in range(100):
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+            with contextlib.suppress(OSError):
+                stream.bind(('127.0.0.1', port))
+                datagrams.bind(('127.0.0.1', port))
+                return port
+    raise AssertionError('every port is in use')
+
+
 def open_client(url, **options):
     """A connected socket whose calls do not wait for ever."""
     family, kind, address = address_of(url)

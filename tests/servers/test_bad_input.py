@@ -23,7 +23,7 @@ WRONG_COMMAND_LINES = [
     (['echo', '--listen'], ['--listen', 'value is missing']),
     (['connect'], ['url is missing', 'tcp://HOST:PORT']),
     (['connect', 'tcp://127.0.0.1:1', 'stray'], ["'stray'", 'unexpected argument']),
-    (['connect', 'tcp://127.0.0.1:1', '--quit', 'a\nb'], ['--quit', 'line break', 'write one line']),
+    (['connect', 'tcp://127.0.0.1:1', '--quit', 'a\nb'], ['--quit', 'line break', 'one line']),
     (['connect', 'tcp://127.0.0.1:1', '--wait', 'long'], ['--wait', "'long'", '500ms']),
     (['demo', 'stray'], ["'stray'", 'unexpected argument']),
     (['demo', '--port', '70000'], ['--port', "'70000'", '65535']),
@@ -189,8 +189,9 @@ class BadInput(harness.Case):
         self.check(UNAVAILABLE, ['connect', url], [url, 'refused', 'start the server'])
         self.check(UNAVAILABLE, ['load', url, '-n', '10'], [url.removeprefix('tcp://'), 'refused',
                                                             'start the server'])
-        self.check(UNAVAILABLE, ['load', url.replace('tcp', 'udp'), '-c', '1', '-d', '300ms',
-                                 '--warmup', '0s'], ['nobody answers', 'start the server'])
+        url = f'udp://127.0.0.1:{harness.unused_port()}'
+        self.check(UNAVAILABLE, ['load', url, '-c', '1', '-d', '300ms', '--warmup', '0s'],
+                   ['nobody answers', 'start the server'])
 
     @harness.needs_unix
     def test_nobody_listens_on_a_path(self):

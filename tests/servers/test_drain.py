@@ -222,8 +222,8 @@ class Drain(harness.Case):
 class Restart(harness.Case):
     @harness.needs_signals
     def test_20_times_on_the_same_port(self):
-        server = self.serve()
-        url = server.url
+        url = f'tcp://127.0.0.1:{harness.unused_port()}'
+        server = self.serve(listen=url)
         for attempt in range(20):
             clients = [self.client(url) for _ in range(10)]
             for client in clients:

@@ -1,0 +1,264 @@
+"""tern load: counts what was answered, notices what was answered wrongly, and says so."""
+import json
+import os
+import signal
+import socket
+import threading
+
+import harness
+
+LATENCIES = ('p50', 'p90', 'p99', 'p99_9', 'max', 'mean', 'count')
+
+
+class Load(harness.Case):
+    def load(self, *arguments, code=0, **options):
+        """The result as JSON, and what was printed for people."""
+        path = os.path.join(self.directory(), 'result.json')
+        actual, output, errors = self.run_command('load', '--json', path, *arguments, **options)
+        self.assertEqual(actual, code, output.decode() + errors)
+        with open(path, encoding='utf-8') as file:
+            result = json.load(file)
+        self.check_consistent(result)
+        return result, output.decode(), errors
+
+    def check_consistent(self, result):
+        self.assertEqual(result['schema_version'], 1)
+        latency = [result['latency_us'][name] for name in LATENCIES[:5]]
+        self.assertEqual(latency, sorted(latency))
+        self.assertEqual(set(result['latency_us']), set(LATENCIES))
+        self.assertEqual(set(result['connect_us']), set(LATENCIES))
+        self.assertEqual(result['latency_us']['count'], result['messages'])
+        self.assertEqual(sum(result['errors_by_class'].values()), result['errors'])
+        if result['messages'] and result['duration_s']:
+            rate = result['messages'] / result['duration_s']
+            self.assertAlmostEqual(result['messages_per_second'] / rate, 1, places=6)
+        for name in ('kernel', 'cpu_model', 'cpus', 'compiler'):
+            self.assertTrue(result['environment'][name])
+
+    def errors_of(self, url, *arguments):
+        """A run that must fail: its errors by class without those that did not happen."""
+        result, _, errors = self.load(url, *arguments, code=1)
+        self.assertRegex(errors, r'\Atern load: [^\n]+\n\Z')
+        self.assertGreater(result['errors'], 0)
+        return {name: count for name, count in result['errors_by_class'].items() if count}, errors
+
+
+class AgainstEcho(Load):
+    def test_by_count(self):
+        server = self.serve()
+        for arguments in (['-n', '1000', '-c', '10'], ['-n', '7', '-c', '3'],
+                          ['-n', '1', '-c', '1', '-s', '1'],
+                          ['-n', '200', '-c', '4', '-s', '64KiB', '-p', '4'],
+                          ['-n', '3', '-c', '2', '-s', '3M'],
+                          ['-n', '20000', '-c', '8', '-p', '16', '-t', '2', '-s', '3']):
+            with self.subTest(arguments=arguments):
+                result, output, errors = self.load(server.url, *arguments)
+                self.assertEqual(result['messages'], int(arguments[1]))
+                self.assertEqual(result['errors'], 0)
+                self.assertEqual(result['connections'], int(arguments[3]))
+                self.assertEqual(result['connections_opened'], result['connections'])
+                self.assertEqual(result['connect_us']['count'], result['connections'])
+                self.assertFalse(result['interrupted'])
+                self.assertIn('errors      none', output)
+                self.assertEqual(errors, '')
+
+    def test_by_time(self):
+        result, _, _ = self.load(self.serve().url, '-c', '5', '-d', '300ms', '--warmup', '100ms')
+        self.assertGreater(result['messages'], 0)
+        self.assertGreaterEqual(result['duration_s'], 0.3)
+        self.assertEqual(result['warmup_s'], 0.1)
+
+    def test_ramp_and_idle_connections(self):
+        server = self.serve()
+        result, _, _ = self.load(server.url, '-c', '20', '-n', '500', '--ramp', '200ms', '--idle',
+                                 '50')
+        self.assertEqual(result['messages'], 500)
+        self.assertEqual(result['idle_connections'], 50)
+
+    @harness.needs_unix
+    def test_unix(self):
+        server = self.serve(listen=f'unix:{self.directory()}/socket')
+        result, _, _ = self.load(server.url, '-n', '500', '-c', '5', '-s', '10k')
+        self.assertEqual((result['messages'], result['errors']), (500, 0))
+
+    @harness.needs_ipv6
+    def test_ipv6(self):
+        server = self.serve(listen='tcp://[::1]:0')
+        result, _, _ = self.load(server.url, '-n', '500', '-c', '5')
+        self.assertEqual((result['messages'], result['errors']), (500, 0))
+
+    def test_udp(self):
+        server = self.serve(listen='udp://127.0.0.1:0')
+        result, output, _ = self.load(server.url, '-n', '500', '-c', '5', '-p', '2')
+        self.assertEqual(result['errors'], 0)
+        self.assertEqual(result['messages'] + result['lost'], result['sent'])
+        self.assertGreater(result['messages'], 0)
+        for name in ('late', 'reordered', 'duplicated', 'dropped_locally', 'bounced'):
+            self.assertIn(name, result)
+        self.assertIn('lost', output)
+
+    @harness.needs_proc
+    def test_server_pid(self):
+        server = self.serve()
+        result, output, _ = self.load(server.url, '-n', '5000', '-c', '5', '--server-pid',
+                                      str(server.pid))
+        self.assertGreater(result['server_cpu_us_per_message'], 0)
+        self.assertGreater(result['server_resident_bytes'], 100_000)
+        self.assertIn('of CPU a message', output)
+
+    def test_json_on_standard_output(self):
+        server = self.serve()
+        code, output, errors = self.run_command('load', server.url, '-n', '10', '-c', '1',
+                                                '--json', '-')
+        self.assertEqual(code, 0, errors)
+        self.assertEqual(json.loads(output)['messages'], 10)
+        self.assertIn('errors      none', errors)
+        self.assertEqual(output[-1:], b'\n')
+
+    def test_quiet(self):
+        server = self.serve()
+        self.assertEqual(self.run_command('load', server.url, '-n', '10', '-c', '1', '--quiet'),
+                         (0, b'', ''))
+
+    @harness.needs_signals
+    def test_interrupt_shows_what_was_measured(self):
+        server = self.serve('--stats', '50ms')
+        path = os.path.join(self.directory(), 'result.json')
+        process = self.process('load', server.url, '-c', '5', '-d', '1h', '--warmup', '0s',
+                               '--json', path)
+        harness.eventually(lambda: any(float(line['received_bytes']) > 0
+                                       for line in server.statistics()), 'messages')
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.wait(), 0)
+        self.assertRegex(process.stdout.text(), r'(?m)^messages +[1-9]')
+        self.assertIn('stopped', process.stdout.text())
+        with open(path, encoding='utf-8') as file:
+            result = json.load(file)
+        self.assertTrue(result['interrupted'])
+        self.assertGreater(result['messages'], 0)
+        self.assertEqual(result['errors'], 0)
+
+    @harness.needs_signals
+    def test_the_server_goes_away(self):
+        server = self.serve('--stats', '50ms')
+        process = self.process('load', server.url, '-c', '5', '-d', '1h', '--warmup', '0s')
+        harness.eventually(lambda: any(float(line['received_bytes']) > 0
+                                       for line in server.statistics()), 'messages')
+        server.signal(signal.SIGKILL)
+        self.assertEqual(process.wait(), 1)
+        self.assertRegex(process.stdout.text(), r'(?m)^messages +[1-9]')
+        self.assertRegex(process.stderr.text(), r'\Atern load: \d+ errors; the first [^\n]+\n\Z')
+
+
+class AgainstOthers(Load):
+    """Servers that are wrong."""
+
+    def echo_with(self, change):
+        """An echo whose portions are first changed by change(data, bytes before)."""
+        def serve(connection):
+            before = 0
+            while data := connection.recv(65536):
+                connection.sendall(change(bytearray(data), before))
+                before += len(data)
+        return self.peer(serve).url
+
+    def test_one_wrong_byte(self):
+        def change(data, before):
+            if before <= 777 < before + len(data):
+                data[777 - before] ^= 1
+            return data
+        found, message = self.errors_of(self.echo_with(change), '-n', '100', '-c', '1')
+        self.assertEqual(found, {'wrong_bytes': 1})
+        self.assertIn('777', message)
+
+    def test_swapped_halves(self):
+        def change(data, _):
+            middle = len(data) // 2
+            return data[middle:] + data[:middle]
+        found, _ = self.errors_of(self.echo_with(change), '-n', '100', '-c', '1')
+        self.assertEqual(found, {'wrong_bytes': 1})
+
+    def test_a_byte_too_many(self):
+        def change(data, before):
+            return data + b'!' if before == 0 else data
+        found, _ = self.errors_of(self.echo_with(change), '-n', '100', '-c', '1')
+        self.assertEqual(len(found), 1)
+        self.assertIn(*found, ('surplus_bytes', 'wrong_bytes'))
+
+    def test_the_end_too_early(self):
+        def serve(connection):
+            connection.sendall(connection.recv(65536))
+        found, _ = self.errors_of(self.peer(serve).url, '-n', '100', '-c', '2')
+        # The close of a socket with unread bytes is a reset.
+        self.assertEqual(sum(found.values()), 2)
+        self.assertLessEqual(set(found), {'ended_by_server', 'reset_by_server'})
+
+    def test_the_end_at_once(self):
+        found, _ = self.errors_of(self.peer(lambda connection: None).url, '-n', '100', '-c', '2')
+        self.assertLessEqual(set(found), {'ended_by_server', 'reset_by_server'})
+
+    def test_reset(self):
+        def serve(connection):
+            connection.recv(1)
+            harness.reset(connection)
+        found, _ = self.errors_of(self.peer(serve).url, '-n', '100', '-c', '2')
+        self.assertEqual(found, {'reset_by_server': 2})
+
+    def test_silence(self):
+        def serve(connection):
+            while connection.recv(65536):
+                pass
+        found, message = self.errors_of(self.peer(serve).url, '-n', '100', '-c', '2',
+                                        '--timeout', '1s')
+        self.assertEqual(found, {'answer_timed_out': 2})
+        self.assertIn('1s', message)
+
+    def test_half_an_answer(self):
+        def change(data, before):
+            return data[:-1] if before else data
+        found, _ = self.errors_of(self.echo_with(change), '-n', '100', '-c', '1', '-s', '64',
+                                  '--timeout', '500ms')
+        self.assertEqual(found, {'answer_timed_out': 1})
+
+    def test_one_bad_connection_among_good_ones(self):
+        first = threading.Lock()
+
+        def serve(connection):
+            is_bad = first.acquire(blocking=False)
+            while data := connection.recv(65536):
+                connection.sendall(bytes(len(data)) if is_bad else data)
+        result, output, _ = self.load(self.peer(serve).url, '-n', '400', '-c', '4', code=1)
+        self.assertEqual(result['errors_by_class']['wrong_bytes'], 1)
+        self.assertEqual(result['errors'], 1)
+        self.assertGreaterEqual(result['messages'], 300)
+        self.assertRegex(output, r'(?m)^errors +1 wrong_bytes')
+
+    def test_lost_datagrams_are_counted(self):
+        with socket.socket(type=socket.SOCK_DGRAM) as peer:
+            peer.bind(('127.0.0.1', 0))
+            peer.settimeout(harness.PATIENCE_S)
+            thread = threading.Thread(target=self.answer_every_other, args=[peer], daemon=True)
+            thread.start()
+            url = f'udp://127.0.0.1:{peer.getsockname()[1]}'
+            result, output, _ = self.load(url, '-n', '20', '-c', '1', '--udp-timeout', '50ms')
+            peer.sendto(b'', peer.getsockname())  # the end
+            thread.join(harness.PATIENCE_S)
+        self.assertEqual(result['errors'], 0)
+        self.assertEqual(result['sent'], result['messages'] + result['lost'])
+        self.assertGreater(result['lost'], 0)
+        self.assertGreater(result['messages'], 0)
+        self.assertRegex(output, r'\d+ lost')
+
+    def answer_every_other(self, peer):
+        count = 0
+        while True:
+            data, sender = peer.recvfrom(65536)
+            if not data:
+                return
+            count += 1
+            if count % 2:
+                peer.sendto(data, sender)
+
+
+if __name__ == '__main__':
+    harness.main()
