@@ -176,7 +176,12 @@ class Drain(harness.Case):
 
     def test_signal_under_load(self):
         """Connects, exchanges and ends of many clients at the moment of the signal."""
-        server = self.serve('--workers', '2', '--drain-timeout', '20s')
+        for balance in ('kernel', 'hand-over'):
+            with self.subTest(balance=balance):
+                self.signal_under_load(self.serve('--workers', '2', '--balance', balance,
+                                                  '--drain-timeout', '20s'))
+
+    def signal_under_load(self, server):
         outcomes, enough = [], threading.Semaphore(0)
         threads = [threading.Thread(target=self.come_and_go, args=[server, outcomes, enough],
                                     daemon=True) for _ in range(8)]

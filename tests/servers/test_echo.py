@@ -74,6 +74,13 @@ class Streams(harness.Case):
         self.exchange(self.client(server))
 
     @harness.needs_ipv6
+    def test_one_family_only_unless_told(self):
+        server = self.serve(listen='tcp://[::]:0')
+        self.exchange(self.client(f'tcp://[::1]:{server.port}'))
+        with self.assertRaises(ConnectionRefusedError):
+            harness.open_client(f'tcp://127.0.0.1:{server.port}')
+
+    @harness.needs_ipv6
     def test_both_families_on_one_socket(self):
         server = self.serve('--v6-only', 'off', listen='tcp://[::]:0')
         self.exchange(self.client(f'tcp://[::1]:{server.port}'))
@@ -123,6 +130,20 @@ class Streams(harness.Case):
             self.exchange(client)
         harness.eventually(lambda: any(line['connections'] == '10+10'
                                        for line in server.statistics()), '10+10 connections')
+
+    def test_statistics_say_what_happened(self):
+        server = self.serve('--stats', '50ms', '--idle-timeout', '1s')
+        for end in (harness.reset, socket.socket.close, lambda client: None):
+            client = self.client(server)
+            self.exchange(client)
+            end(client)
+
+        def is_told():
+            seen = {name for line in server.statistics() for name, rate in line.items()
+                    if rate.replace('.', '').strip('0')}
+            return {'received_bytes', 'sent_bytes', 'accepted', 'closed.reset_by_peer',
+                    'closed.finished', 'closed.idle_timeout', 'connections'} <= seen
+        harness.eventually(is_told, 'all of it in the statistics')
 
     @harness.needs_unix
     def test_workers_on_a_unix_socket(self):

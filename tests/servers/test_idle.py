@@ -37,6 +37,19 @@ class Idle(harness.Case):
         self.exchange(clients[0])
         self.exchange(clients[-1])
 
+    @harness.needs_proc
+    def test_memory_is_given_back_or_used_again(self):
+        count = min(2000, harness.raise_descriptor_limit() - 200)
+        server = self.serve()
+        sizes = []
+        for _ in range(6):
+            for client in self.open(server, count):
+                client.close()
+            self.settle(server)
+            sizes.append(server.resident_bytes())
+        # A leak of 16 bytes a connection would be seen.
+        self.assertLess(sizes[-1] - sizes[1], 4 * count * 16, sizes)
+
     def open(self, server, count):
         """Connections that have exchanged one message, as a client that is now idle has."""
         clients = []
