@@ -216,7 +216,7 @@ void ConnectionImpl::report_closed() {
 // --- output ---
 
 // Bytes of the receive that is being delivered need no copy: they stay until received() returns,
-// and leave then. The first stretch of them is the reply; anything else goes to the queue behind it.
+// and leave then. The first stretch of them is the reply; all else goes to the queue behind it.
 void ConnectionImpl::queue(Slice bytes) {
   Reactor::Core& core = *core_;
   const bool is_reply = core.borrower == this && bytes.data() >= core.incoming.data() &&
