@@ -47,7 +47,7 @@ class Pipes(harness.Case):
         self.check_echo(b'hello\n', listen='tcp://[::1]:0')
 
     def test_udp(self):
-        self.check_echo(b'one\ntwo\nthree', '--wait', '300ms', listen='udp://127.0.0.1:0')
+        self.check_echo(b'one\ntwo\nthree', '--wait', '2s', listen='udp://127.0.0.1:0')
         self.check_echo(b'', '--wait', '300ms', listen='udp://127.0.0.1:0')
 
     def test_by_name(self):
@@ -85,7 +85,7 @@ class Pipes(harness.Case):
         peer = self.peer(lambda connection: (connection.sendall(b'welcome\n'),
                                              done.wait(harness.PATIENCE_S)))
         self.addCleanup(done.set)
-        code, output, errors = self.run_command('connect', '--wait', '300ms', peer.url,
+        code, output, errors = self.run_command('connect', '--wait', '2s', peer.url,
                                                 stdin=b'exit\n')
         self.assertEqual((code, output, errors), (0, b'welcome\n', ''))
 
