@@ -56,10 +56,10 @@ class Installed(unittest.TestCase):
         return shlex.split(run('pkg-config', f'--define-variable=prefix={self.prefix}', *arguments,
                                'tern', PKG_CONFIG_PATH=self.package))
 
-    def compile_consumer(self, name, *arguments, compiler=CXX):
+    def compile_consumer(self, name, *arguments, compiler=CXX, source=None):
         program = os.path.join(self.work, name)
         run(compiler, '-std=c++20', '-Wall', '-Wextra', '-Wpedantic', '-Werror', '-o', program,
-            os.path.join(HERE, 'consumer.cpp'), *arguments)
+            source or os.path.join(HERE, 'consumer.cpp'), *arguments)
         return program
 
     def test_pkg_config_shared(self):
@@ -89,6 +89,18 @@ class Installed(unittest.TestCase):
         run('cmake', '--build', build)
         run(os.path.join(build, 'consumer_tern'))
         run(os.path.join(build, 'consumer_static'))
+
+    def test_the_examples_of_the_readme(self):
+        with open(os.path.join(SOURCE, 'README.md'), encoding='utf-8') as readme:
+            examples = re.findall(r'^```cpp\n(.*?)^```', readme.read(), re.MULTILINE | re.DOTALL)
+        self.assertTrue(examples)
+        for number, example in enumerate(examples):
+            source = os.path.join(self.work, f'readme_{number}.cpp')
+            with open(source, 'w', encoding='utf-8') as file:
+                file.write(example)
+            # Options by name leave the rest at their defaults, which is what they are for.
+            self.compile_consumer(f'readme_{number}', '-Wno-missing-field-initializers',
+                                  *self.pkg_config('--cflags', '--libs'), source=source)
 
     def test_each_header_stands_alone(self):
         for name in sorted(os.listdir(self.headers)):
