@@ -106,7 +106,7 @@ void Poller::start(Slot& slot, Channel channel, Operation operation) {
 }
 
 // That it was cancelled is told by the operation's own last result; only a failure is told here.
-void Poller::cancel(const Slot& slot, Channel channel, Operation operation) {
+void Poller::cancel([[maybe_unused]] const Slot& slot, Channel channel, Operation operation) {
   assert(slot.is(Slot::has(operation)));
   io_uring_sqe& entry = ring_.entry();
   io_uring_prep_cancel64(&entry, mark_of(channel, operation), 0);
