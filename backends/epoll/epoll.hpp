@@ -27,7 +27,8 @@ class Poller final : public readiness::Channels {
   bool next(Completion& completion) {
     while (event_at_ != event_end_) {
       const epoll_event& event = *event_at_++;
-      const auto channel = std::bit_cast<Channel>(event.data);
+      // By value: the event is packed, so a reference into it may be misaligned.
+      const auto channel = std::bit_cast<Channel>(std::uint64_t{event.data.u64});
       readiness::Slot& ready = slot(channel.index);
       // The kernel queued this before the socket was closed and its slot given to another; or it
       // is the wake, which wait() has seen to.

@@ -9,12 +9,12 @@
 //         Datagrams are sent at once, by sendmmsg. What is withdrawn is cancelled by the mark of
 //         its entry.
 // Finish  One call each turn submits the entries, lets the kernel do what is ready and waits for a
-//         result. It works in our thread, inside that call only (DEFER_TASKRUN), so between two of
-//         them no memory of ours is touched. next() takes the results one by one: a slot, its
-//         generation, an operation. What a channel gets beyond one receive a turn is held back, and
-//         its receive cancelled until that is handed out. close() cancels everything, waits for the
-//         last result of each entry, and only then closes the descriptor: an entry keeps the
-//         open file alive, and would go on receiving.
+//         result. It works in our thread, inside that call only (DEFER_TASKRUN), so between two
+//         of them no memory of ours is touched. next() takes the results one by one: a slot, its
+//         generation, an operation. What a channel gets beyond one receive a turn is held back,
+//         and its receive cancelled until that is handed out. close() cancels everything, waits
+//         for the last result of each entry, and only then closes the descriptor: an entry keeps
+//         the open file alive, and would go on receiving.
 // Wake    An eventfd that a multishot poll watches; it is never read, each write is a result. A flag
 //         lets the first of many wakes write; it is lowered when the result is taken, before
 //         anybody looks for posted work.
