@@ -15,8 +15,8 @@
 //         and its receive cancelled until that is handed out. close() cancels everything, waits
 //         for the last result of each entry, and only then closes the descriptor: an entry keeps
 //         the open file alive, and would go on receiving.
-// Wake    An eventfd that a multishot poll watches; it is never read, each write is a result. A flag
-//         lets the first of many wakes write; it is lowered when the result is taken, before
+// Wake    An eventfd that a multishot poll watches; it is never read, each write is a result. A
+//         flag lets the first of many wakes write; it is lowered when the result is taken, before
 //         anybody looks for posted work.
 // Limits  Linux 6.1 (DEFER_TASKRUN); seccomp and kernel.io_uring_disabled may forbid it. On another
 //         thread than its own a ring is of no use: it is left to die and another one made, from
