@@ -81,7 +81,7 @@ void DatagramTraffic::write(const Client& client, const DatagramWindow::Tag& tag
   store(into, 0, tag.slot);
   store(into, 4, static_cast<std::uint32_t>(client.number));
   store(into, 8, tag.sequence);
-  const std::size_t index = (client.first_index + tag.sequence) % LoadPattern::period_bytes;
+  const std::size_t index = (client.first_index + tag.sequence) % pattern_.period_bytes();
   const std::size_t count = into.size() - datagram_header_bytes;
   std::memcpy(into.data() + datagram_header_bytes, pattern_.bytes(index, count).data(), count);
 }
@@ -93,7 +93,7 @@ bool DatagramTraffic::read(const Client& client, const Datagram& datagram,
   if (load<std::uint32_t>(datagram.bytes, 4) != static_cast<std::uint32_t>(client.number)) {
     return false;
   }
-  const std::size_t index = (client.first_index + tag.sequence) % LoadPattern::period_bytes;
+  const std::size_t index = (client.first_index + tag.sequence) % pattern_.period_bytes();
   const auto payload = datagram.bytes.subspan(datagram_header_bytes);
   return pattern_.agreeing(index, payload) == payload.size();
 }

@@ -100,25 +100,25 @@ void StreamTraffic::begin(Client& client, std::uint64_t messages, std::int64_t n
   client.unanswered += messages;
   client.send_times.push(now_ns, messages);
   client.unsent_bytes += messages * message_bytes_;
-  if (windowed_ || client.unsent_bytes > LoadPattern::chunk_bytes) [[unlikely]] {
-    send_unsent(client);
-    return;
-  }
-  send_chunk(client, static_cast<std::size_t>(client.unsent_bytes));
-}
-
-void StreamTraffic::send_chunk(Client& client, std::size_t bytes) {
-  client.connection->send(pattern_.bytes(client.send_index, bytes));
-  client.send_index = LoadPattern::advance(client.send_index, bytes);
-  client.awaited_bytes += bytes;
-  client.unsent_bytes -= bytes;
+  send_unsent(client);
 }
 
 void StreamTraffic::send_unsent(Client& client) {
   while (client.unsent_bytes > 0) {
     if (windowed_ && client.connection->queued_bytes() >= queue_bytes_max) return;
-    send_chunk(client, static_cast<std::size_t>(
-                           std::min<std::uint64_t>(client.unsent_bytes, LoadPattern::chunk_bytes)));
+    std::size_t count = 0;
+    if (pattern_.is_shared()) {
+      const SharedBuffer& piece = pattern_.shared(client.send_index);
+      client.connection->send(piece);
+      count = piece.size();
+    } else {
+      count = static_cast<std::size_t>(
+          std::min<std::uint64_t>(client.unsent_bytes, LoadPattern::chunk_bytes));
+      client.connection->send(pattern_.bytes(client.send_index, count));
+    }
+    client.send_index = pattern_.advance(client.send_index, count);
+    client.awaited_bytes += count;
+    client.unsent_bytes -= count;
   }
 }
 
@@ -133,7 +133,7 @@ void StreamTraffic::received(Connection& connection, std::span<const std::byte> 
   const std::int64_t now_ns = clock_ns();
   client.progress_ns = now_ns;
   client.awaited_bytes -= bytes.size();
-  client.receive_index = LoadPattern::advance(client.receive_index, bytes.size());
+  client.receive_index = pattern_.advance(client.receive_index, bytes.size());
   client.partial_bytes += bytes.size();
   if (client.partial_bytes < message_bytes_) {
     send_unsent(client);
@@ -222,11 +222,11 @@ void StreamTraffic::unexpected(Client& client, std::span<const std::byte> bytes)
                      offset));
     return;
   }
-  const std::size_t index = LoadPattern::advance(client.receive_index, agreeing);
+  const std::size_t index = pattern_.advance(client.receive_index, agreeing);
   fail(client, LoadError::wrong_bytes,
        fmt::format("byte {} of what came back is 0x{:02x}, but 0x{:02x} was sent", offset,
                    std::to_integer<unsigned>(bytes[agreeing]),
-                   std::to_integer<unsigned>(pattern_.bytes(index, 1)[0])));
+                   std::to_integer<unsigned>(pattern_.piece(index)[0])));
 }
 
 void StreamTraffic::ended(Connection& connection) {

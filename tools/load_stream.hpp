@@ -65,7 +65,6 @@ class StreamTraffic final : public Traffic, private Protocol {
   void complete(Client& client, std::uint64_t messages, std::int64_t now_ns);
   void complete_last(Client& client);
   void send_unsent(Client& client);
-  void send_chunk(Client& client, std::size_t bytes);
   void unexpected(Client& client, std::span<const std::byte> bytes);
   void fail(Client& client, LoadError error, const std::string& what);
   // Takes a client out of the gauge that its state belongs to.
@@ -75,7 +74,7 @@ class StreamTraffic final : public Traffic, private Protocol {
   std::string unanswered_text(const Client& client) const;
 
   Limits limits_;
-  std::uint64_t message_bytes_;
+  std::size_t message_bytes_;
   std::uint64_t depth_;
   // Whether what a client may have under way is more than its connection should queue.
   bool windowed_;

@@ -38,7 +38,7 @@ class Traffic {
         plan_(plan),
         result_(result),
         changed_(std::move(changed)),
-        pattern_(plan.options.seed),
+        pattern_(plan.options.seed, plan.options.is_datagram() ? 0 : plan.options.message_bytes),
         targets_(plan.targets) {}
   virtual ~Traffic() = default;
   Traffic(const Traffic&) = delete;
