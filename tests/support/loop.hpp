@@ -6,6 +6,7 @@
 //   - nothing but `close` comes after close(), and after `close` nothing at all
 //   - no call calls back, a turn's completions are bounded, now() does not go back
 //   - an error is comparable with std::errc
+//   - the poller's counters say what was seen
 //
 // A case waits by until(): turns are counted, and when nothing comes any more it fails with what it
 // was waiting for. No case sleeps.
@@ -293,6 +294,8 @@ class Loop {
       EXPECT_NOTE(count <= bound, "a turn does not end");
       take(completion);
     }
+    EXPECT_EQUAL(counters().completions, completions_);
+    EXPECT_EQUAL(counters().received_bytes, received_bytes_);
     return count;
   }
 
@@ -373,6 +376,7 @@ class Loop {
     EXPECT_NOTE(!end.closing || completion.operation == Operation::close,
                 "a completion other than `close` after close()");
     ++end.completions;
+    ++completions_;
     switch (completion.operation) {
       case Operation::accept:
         take_accept(end, completion);
@@ -440,11 +444,12 @@ class Loop {
     } else {
       ++end.receives;
       end.received_count += completion.bytes.size();
+      received_bytes_ += completion.bytes.size();
       if (end.keep_bytes) end.received += text_of(completion.bytes);
     }
   }
 
-  static void take_datagrams(End& end, const Completion& completion) {
+  void take_datagrams(End& end, const Completion& completion) {
     if (completion.error) {
       end.datagram_errors.push_back(completion.error);
       return;
@@ -452,6 +457,7 @@ class Loop {
     EXPECT_NOTE(!completion.datagrams.empty(), "a receive without datagrams");
     EXPECT(completion.datagrams.size() <= datagrams_max);
     for (const Datagram& datagram : completion.datagrams) {
+      received_bytes_ += datagram.bytes.size();
       end.datagrams.push_back(
           {std::string(text_of(datagram.bytes)), datagram.peer, datagram.truncated});
     }
@@ -481,6 +487,9 @@ class Loop {
 
   std::unordered_map<std::uint64_t, std::unique_ptr<End>> ends_;
   P poller_;
+  // What the poller's own counters must say.
+  std::uint64_t completions_ = 0;
+  std::uint64_t received_bytes_ = 0;
   End* pair_listener_ = nullptr;
   SocketOptions pair_options_;
 };
