@@ -296,7 +296,7 @@ void ConnectionImpl::flush() {
 // REQUIRES no send is unfinished. Ends with an empty queue, or with an unfinished send.
 void ConnectionImpl::send_queued() {
   while (output_ != nullptr && !output_->empty()) {
-    std::array<Slice, slices_max> slices;
+    std::array<Slice, slices_max>& slices = core_->slices;
     const std::size_t count = output_->gather(slices);
     std::size_t offered = 0;
     for (std::size_t i = 0; i < count; ++i) offered += slices[i].size();
@@ -451,8 +451,9 @@ void ConnectionImpl::fire() {
   if (is_ending()) return;
   // Nothing re-arms the timer when bytes move; it looks when it fires, and waits for the rest.
   if (core_->poller.now() - last_activity_ < silence_max()) return start_timer();
-  end(has(flag_discarding) && has(flag_shut_down) ? CloseReason::closed_locally
-                                                  : CloseReason::idle_timeout);
+  if (has(flag_discarding) && has(flag_shut_down)) return end(CloseReason::closed_locally);
+  // What did not leave is lost: the peer must not take the bytes before it for all there was.
+  end(CloseReason::idle_timeout, {}, output_ != nullptr);
 }
 
 // --- the public face ---
@@ -490,15 +491,15 @@ void Connection::set_limits(const Limits& limits) { impl(*this).change_limits(li
 Reactor& Connection::reactor() const { return core_->reactor; }
 
 Endpoint Connection::local() const {
-  const Channel channel = impl(*this).channel();
-  const bool has_socket = channel.valid() && state_ != State::closing && state_ != State::closed;
-  return has_socket ? Poller::Sockets::local(core_->poller.socket(channel)) : Endpoint{};
+  const ConnectionImpl& self = impl(*this);
+  if (!self.has_socket()) return {};
+  return Poller::Sockets::local(core_->poller.socket(self.channel()));
 }
 
 Endpoint Connection::peer() const {
-  const Channel channel = impl(*this).channel();
-  const bool has_socket = channel.valid() && state_ != State::closing && state_ != State::closed;
-  return has_socket ? Poller::Sockets::peer(core_->poller.socket(channel)) : Endpoint{};
+  const ConnectionImpl& self = impl(*this);
+  if (!self.has_socket()) return {};
+  return Poller::Sockets::peer(core_->poller.socket(self.channel()));
 }
 
 std::string_view to_string(Connection::State state) {

@@ -1,6 +1,7 @@
 // Reactor::Core: what the parts of the portable core share on one thread. Not installed.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chosen.hpp>
 #include <functional>
@@ -64,6 +65,8 @@ struct Reactor::Core {
   // Told when connections have died: a draining server waits for the last one.
   std::function<void()> connection_died;
 
+  // Room for one send; here because clearing it on the stack cost half of a small send.
+  std::array<Slice, slices_max> slices;
   BlockPool blocks;
   std::vector<std::unique_ptr<OutputQueue>> spare_queues;
 
