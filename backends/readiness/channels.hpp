@@ -93,8 +93,8 @@ class Channels {
 
   // Whether the coming wait must not block: something is ready already.
   bool has_more() const { return ready_head_ != Channel::no_index || !failed_.empty(); }
-  // How long the coming wait may be, if something is ready: not at all, or a moment where it is ready
-  // only for asking the kernel again, which had no memory and sends no event when it has.
+  // How long the coming wait may be, if something is ready: not at all, or a moment where it is
+  // ready only for asking the kernel again, which had no memory and sends no event when it has.
   Duration bounded(Duration limit) const;
   // After the wait: what is queued now belongs to this turn, what will be queued to the next.
   void begin_turn();

@@ -1,5 +1,5 @@
-// TCP's urgent byte against the poller, which does not receive it. POSIX only, because it is sent by
-// a raw call on a socket's descriptor; a simulated network has neither.
+// TCP's urgent byte against the poller, which does not receive it. POSIX only, because it is sent
+// by a raw call on a socket's descriptor; a simulated network has neither.
 #include <sys/socket.h>
 
 #include "tests/contract/contract_case.hpp"

@@ -1,7 +1,8 @@
 // Injector: system calls of the epoll backend that fail on order.
 //
-// The linker hands each listed call of this executable to `__wrap_<call>` (injector.cpp), which asks
-// here whether this is the one that fails, and otherwise makes the call. Nothing in the backend knows.
+// The linker hands each listed call of this executable to `__wrap_<call>` (injector.cpp), which
+// asks here whether this is the one that fails, and otherwise makes the call. The backend does not
+// know.
 //
 //   THREAD  one thread.
 #pragma once
