@@ -41,9 +41,11 @@ PATIENCE_S = 60
 FILE_S = 280
 LIVE = set()
 
-with open(TERN, 'rb') as file:
-    # A sanitizer's memory and processor time are its own.
-    SANITIZED = any(name in file.read() for name in (b'__asan_init', b'__tsan_init'))
+with open(TERN, 'rb') as command_file:
+    CONTENT = command_file.read()
+# A sanitizer's memory and processor time are its own.
+SANITIZED = b'__asan_init' in CONTENT or b'__tsan_init' in CONTENT
+del CONTENT
 
 needs_proc = unittest.skipUnless(os.path.isdir('/proc/self/fd') and not WINDOWS and not SANITIZED,
                                  'needs /proc and a command that is not sanitized')
@@ -145,6 +147,7 @@ class Process:
                                       stderr=subprocess.PIPE,
                                       env={**CLEAN, **(environment or {})}, **(user or {}))
         LIVE.add(self.popen)
+        self.has_ended = False  # and the test knows
         self.pid = self.popen.pid
         self.stdin = self.popen.stdin
         self.stdout = Output(self.popen.stdout) if self.popen.stdout else None
@@ -174,6 +177,7 @@ class Process:
             code = self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
             self.fail(f'still running after {seconds} s')
+        self.has_ended = True
         for output in (self.stdout, self.stderr):
             if output:
                 output.thread.join(PATIENCE_S)
@@ -187,6 +191,7 @@ class Process:
         self.popen.send_signal(number)
 
     def kill(self):
+        self.has_ended = True
         if self.running():
             self.popen.kill()
         self.popen.wait(PATIENCE_S)
@@ -482,10 +487,10 @@ class Case(unittest.TestCase):
         self.assertLessEqual(server.cpu_s() - cpu_before, cpu_share * seconds, 'processor time')
 
     def end(self, server):
-        if not server.running():
-            server.kill()
+        if server.has_ended:
             return
         try:
+            self.assertTrue(server.running(), f'it ended by itself\n{server.said()}')
             self.assertEqual(server.drain(), 0, server.said())
         finally:
             server.kill()

@@ -144,7 +144,7 @@ class AgainstEcho(Load):
         process = self.process('load', server.url, '-c', '5', '-d', '1h', '--warmup', '0s')
         harness.eventually(lambda: any(float(line['received_bytes']) > 0
                                        for line in server.statistics()), 'messages')
-        server.signal(signal.SIGKILL)
+        server.kill()
         self.assertEqual(process.wait(), 1)
         self.assertRegex(process.stdout.text(), r'(?m)^messages +[1-9]')
         self.assertRegex(process.stderr.text(), r'\Atern load: \d+ errors; the first [^\n]+\n\Z')
