@@ -32,8 +32,8 @@ class HandedSocket {
 
 }  // namespace
 
-// One reactor, its thread, and what it serves. Except for `connections` and `ended`, only its thread
-// touches it after start().
+// One reactor, its thread, and what it serves. Except for `connections` and `ended`, only its
+// thread touches it after start().
 struct Server::Worker final : ConnectionSource {
   Worker(State& server_state, const ReactorOptions& options);
 

@@ -1,5 +1,5 @@
-// The reactor and other threads. Only on kernels: a simulated network belongs to one thread, and its
-// waits take no real time in which another thread could do something.
+// The reactor and other threads. Only on kernels: a simulated network belongs to one thread, and
+// its waits take no real time in which another thread could do something.
 #include <array>
 #include <atomic>
 #include <thread>

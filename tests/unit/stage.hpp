@@ -6,8 +6,8 @@
 // network in the manner of a readiness kernel and on one in the manner of a completion kernel.
 // Nothing sleeps: a case steps the reactor until what it waits for is there, or fails.
 //
-// Recorder is a protocol that keeps what each connection heard, and checks of every callback that it
-// does not nest, that opened() is the first and closed() the last, and that states are as drawn.
+// Recorder is a protocol that keeps what each connection heard, and checks of every callback that
+// it does not nest, that opened() is the first and closed() the last, and that states are as drawn.
 #pragma once
 
 // A check is a call, not a page of code: these files compile in half the time.
