@@ -33,6 +33,8 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   // An attempt to connect has begun or goes on with another socket.
   void set_channel(Channel channel) { channel_ = channel; }
   Channel channel() const { return channel_; }
+  // None while an address has failed and the next one is still to be tried.
+  bool has_socket() const { return channel_.valid() && !is_ending() && !has(flag_channel_closing); }
   // The socket is connected: opened() is called.
   void open();
 
