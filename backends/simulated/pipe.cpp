@@ -32,6 +32,7 @@ void Pipe::finish() {
 
 void Pipe::discard() {
   is_discarded_ = true;
+  loses_bytes_ = read_ < written_;
   bytes_.clear();
   read_ = arrived_ = due_ = written_;
 }

@@ -49,7 +49,8 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   std::size_t read(std::span<std::byte> into);
   // The end was carried to the reader, and whether nothing is left before it.
   bool end_has_arrived() const { return end_is_due_ && arrived_ == written_; }
-  bool is_at_end() const { return end_has_arrived() && readable() == 0; }
+  // Where bytes were lost the reader sees no end: a reset is on its way.
+  bool is_at_end() const { return end_has_arrived() && readable() == 0 && !loses_bytes_; }
   void close_reader() { reader_is_closed_ = true; }
 
  private:
@@ -68,6 +69,7 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   bool is_finished_ = false;
   bool end_is_due_ = false;
   bool is_discarded_ = false;
+  bool loses_bytes_ = false;  // when it was discarded
   bool reader_is_closed_ = false;
   bool window_update_is_due_ = false;
 };
