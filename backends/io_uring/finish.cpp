@@ -139,6 +139,12 @@ void Poller::deliver_accept(const Slot& slot, Channel channel, int value, Comple
 
 bool Poller::finished_connect(Slot& slot, Channel channel, int value, Completion& completion) {
   int errno_value = std::max(-value, 0);
+  if (is_passing(errno_value)) {
+    // Not by us: the thread that the entry belonged to has ended. Connecting goes on without it.
+    slot.set(Slot::connects);
+    change(slot, channel);
+    return false;
+  }
   if (slot.is(Slot::connects) && value >= 0) {
     socklen_t size = sizeof errno_value;
     if (::getsockopt(slot.fd, SOL_SOCKET, SO_ERROR, &errno_value, &size) != 0) errno_value = errno;

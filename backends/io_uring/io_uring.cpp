@@ -245,6 +245,7 @@ void Poller::wait(Duration limit) {
   const int result = ring_.enter(limit);
   if (result == -EEXIST || result == -EBADFD) [[unlikely]]
     move_to_this_thread(limit);
+  new_connects_.clear();
   now_ = read_clock();
   ++counters_.waits;
   if (!resting_.empty() && now_ >= rest_end_) end_rest();

@@ -141,9 +141,10 @@ class Poller final {
   std::uint32_t free_head_ = Channel::no_index;
   std::uint32_t turn_number_ = 1;
 
-  std::vector<Channel> changed_;  // to be looked at before the kernel is entered
-  std::vector<Channel> ready_;    // with something to tell in the next turn ...
-  std::vector<Channel> turn_;     // ... and in this one
+  std::vector<Channel> changed_;       // to be looked at before the kernel is entered
+  std::vector<Channel> ready_;         // with something to tell in the next turn ...
+  std::vector<Channel> turn_;          // ... and in this one
+  std::vector<Channel> new_connects_;  // with entries that the kernel has not seen yet
   std::size_t turn_at_ = 0;
   std::vector<Told> told_;
   std::size_t told_left_ = 0;     // of told_, how many belong to this turn

@@ -74,6 +74,7 @@ void Poller::start(Slot& slot, Channel channel, Operation operation) {
         io_uring_prep_poll_add(&entry, slot.fd, POLLOUT);
       } else {
         const posix::Address& address = slot.transfer->address;
+        new_connects_.push_back(channel);
         io_uring_prep_connect(&entry, slot.fd, address.get(), address.size);
       }
       break;
@@ -164,6 +165,11 @@ void Poller::move_to_this_thread(Duration limit) {
     return;
   }
   watches_wakes_ = false;
+  // Entries of this turn have not reached the kernel; to most operations that makes no difference.
+  for (const Channel channel : new_connects_) {
+    slot(channel.index).clear(Slot::has(Operation::connect));
+  }
+  new_connects_.clear();
   for (std::uint32_t index = 0; index < slots_used_; ++index) {
     Slot& each = slot(index);
     if (each.kind != SocketKind::none) begin_again(each, {index, each.generation});
@@ -173,12 +179,12 @@ void Poller::move_to_this_thread(Duration limit) {
 }
 
 void Poller::begin_again(Slot& slot, Channel channel) {
-  const bool had_entries = slot.is(Slot::has_any);
   // Connecting goes on without an entry; asking for it a second time would be refused.
   if (slot.is(Slot::has(Operation::connect))) slot.set(Slot::connects);
+  const bool had_entries = slot.is(Slot::has_any);
   slot.clear(Slot::has_any | Slot::cancels_any);
   if (!slot.is(Slot::closing)) return change(slot, channel);
-  if (!had_entries) return;
+  if (!had_entries) return;  // closed already
   drop_transfer(slot);
   // The dying ring may keep the open file a moment longer; nobody shall be let in meanwhile.
   if (slot.kind == SocketKind::listener) (void)::shutdown(slot.fd, SHUT_RDWR);
