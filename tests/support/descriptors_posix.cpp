@@ -47,6 +47,10 @@ NoMoreDescriptors::NoMoreDescriptors() {
   see_error_categories();
   const int first = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (first < 0) throw std::system_error(errno, std::generic_category(), "open /dev/null");
+  // The sanitizer for undefined behaviour opens a pipe for its first look at an object of a class.
+  for (const std::error_category* seen : {&std::generic_category(), &std::system_category()}) {
+    (void)seen->default_error_condition(EMFILE).category().name();
+  }
   for (int taken = first; taken >= 0; taken = fcntl(first, F_DUPFD_CLOEXEC, 0)) {
     taken_.push_back(taken);
   }
