@@ -52,7 +52,7 @@ class Drain(harness.Case):
                 # Small buffers, so that the server always has more than the client has taken.
                 server = self.serve('--workers', workers, '--drain-timeout', '50s',
                                     '--send-buffer', '4k')
-                clients = [self.client(server, receive_buffer=4096) for _ in range(4)]
+                clients = [self.accepted_client(server) for _ in range(4)]
                 data = harness.pattern(4 << 20)
                 sent = [self.fill(client, data) for client in clients]
                 server.signal(signal.SIGTERM)
@@ -64,6 +64,12 @@ class Drain(harness.Case):
                 # As soon as the last one is done, not at the time-out.
                 self.assertEqual(server.wait(40), 0)
                 self.assertEqual(server.aborted(), 0)
+
+    def accepted_client(self, server):
+        """One that is not in the listener's queue, which ends with the listener."""
+        client = self.client(server, receive_buffer=4096)
+        self.exchange(client)
+        return client
 
     def fill(self, client, data):
         """Sends until the server has taken what it can without our reading; how much that was."""
@@ -114,7 +120,7 @@ class Drain(harness.Case):
     def test_a_client_that_never_ends_is_cut(self):
         # It reads now and then, but always has more to say; so the server is never idle.
         server = self.serve('--drain-timeout', '1s', '--send-buffer', '4k')
-        client = self.client(server, receive_buffer=4096)
+        client = self.accepted_client(server)
         data = harness.pattern(32 << 20)
         self.fill(client, data)
         started = time.monotonic()
@@ -131,7 +137,7 @@ class Drain(harness.Case):
 
     def test_a_client_that_never_reads_is_cut(self):
         server = self.serve('--drain-timeout', '1s')
-        client = self.client(server, receive_buffer=4096)
+        client = self.accepted_client(server)
         self.fill(client, harness.pattern(32 << 20))
         server.signal(signal.SIGTERM)
         self.assertEqual(server.wait(), 0)
@@ -141,7 +147,7 @@ class Drain(harness.Case):
         for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
             with self.subTest(signal=number.name):
                 server = self.serve('--drain-timeout', '1h')
-                client = self.client(server, receive_buffer=4096)
+                client = self.accepted_client(server)
                 self.fill(client, harness.pattern(32 << 20))
                 server.signal(number)
                 self.wait_refused(server)
