@@ -184,7 +184,7 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
 // send_to(channel, datagrams)
 //   ENSURES  the number of datagrams taken at once; if fewer, one `send` completion with count 0
 //            follows when there is room again. No datagram is referred to after the call, on any
-//            kernel. One that the kernel refuses (too long, bounced) counts as taken, and is told by
+//            kernel. One that the kernel refuses (too long, bounced) counts as taken and is told by
 //            a `send` completion of its own with the error; the socket lives.
 // shutdown_send(channel)
 //   Half-close: the peer reads the end after all bytes taken so far. A peer that is already gone

@@ -1,5 +1,5 @@
-// Echo through connections on a rough network: many clients with scripts of their own, a server that
-// answers in every way it can, and a seed that decides.
+// Echo through connections on a rough network: many clients with scripts of their own, a server
+// that answers in every way it can, and a seed that decides.
 //
 // Whatever happens, on both ends:
 //   - each byte arrives once and in order
