@@ -143,6 +143,9 @@ struct PollerOptions {
 //   local, peer    the socket's addresses; Family::none when it has none
 //   reset_on_close its close becomes a reset (RST) that discards unsent bytes
 //   close          gives back a socket that is not attached
+//   has_waiting    whether a listener holds connections that were not accepted
+//   forget         after a listener at the endpoint was closed: removes the file that a Unix socket
+//                  leaves, unless somebody else listens there by now
 //   resolve        every address of host, numeric or by name
 //   resolve_blocks whether resolve() may wait for the network, and must be called off the loop
 template <class S>
@@ -156,6 +159,8 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
   { S::peer(socket) } -> std::same_as<Endpoint>;
   { S::reset_on_close(socket) } -> std::same_as<void>;
   { S::close(socket) } -> std::same_as<void>;
+  { S::has_waiting(socket) } -> std::same_as<bool>;
+  { S::forget(endpoint) } -> std::same_as<void>;
   { S::resolve(host, std::uint16_t{}, error) } -> std::same_as<std::vector<Endpoint>>;
   { S::resolve_blocks } -> std::convertible_to<bool>;
 };
@@ -167,7 +172,9 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
 //             channel is invalid and the socket is still the caller's.
 // accept(channel), receive(channel)
 //   Standing orders: keep accepting, keep delivering; until stop(), close(), or for a stream's
-//   receive its end or error. Giving an order that already stands does nothing.
+//   receive its end or error. Giving an order that already stands does nothing. Without room for
+//   one more descriptor an `accept` completion says so (too_many_files_open, no_buffer_space, ...)
+//   in each turn, and the client stays in the backlog: whoever has no room stops accepting a while.
 //   REQUIRES  a listener; a connected stream or a datagram socket.
 // stop(channel, operation)
 //   Withdraws accept or receive (backpressure). ENSURES no such completion until ordered again;
@@ -181,6 +188,8 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
 //   REQUIRES no unfinished send, no shutdown_send before. Empty slices are legal: nothing is sent.
 //   The span itself is not kept. Where keeps_slices() is false the poller does not look at slices
 //   after the call either; where it is true they must stay until the `send` or `close` completion.
+//   Where lends_bytes() is true as well, slices may lie in the bytes of the receive completion in
+//   hand: the poller keeps those itself, until the next next() after the `send` completion.
 // send_to(channel, datagrams)
 //   ENSURES  the number of datagrams taken at once; if fewer, one `send` completion with count 0
 //            follows when there is room again. No datagram is referred to after the call, on any
@@ -192,8 +201,9 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
 // close(channel)
 //   Cancels everything. ENSURES one `close` completion, the channel's last. REQUIRES not closed.
 // wait(limit)
-//   Lets the kernel work until something finished, a wake, or `limit` from the last wait's now()
-//   has passed; zero only looks, `forever` has no limit. Never waits while next() has more.
+//   Lets the kernel work until something finished, a wake, or `limit` from now() has passed, which
+//   who has worked since refreshes; zero only looks, `forever` has no limit. Never waits while
+//   next() has more.
 // next(completion)
 //   ENSURES  the next finished thing of this turn, or false when the turn has no more. A turn's
 //            completions are bounded, however busy the channels.
@@ -227,6 +237,7 @@ concept is_poller = is_sockets<typename P::Sockets> &&
   { poller.refresh() } -> std::same_as<void>;
   { const_poller.socket(channel) } -> std::same_as<Socket>;
   { const_poller.keeps_slices() } -> std::same_as<bool>;
+  { const_poller.lends_bytes() } -> std::same_as<bool>;
   { const_poller.counters() } -> std::same_as<const PollerCounters&>;
 };
 

@@ -21,7 +21,20 @@ DescriptorLimit raise_descriptor_limit() {
   DescriptorLimit result{limit.rlim_cur, limit.rlim_cur};
   if (limit.rlim_cur == limit.rlim_max) return result;
   limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) result.now = limit.rlim_cur;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    result.now = limit.rlim_cur;
+    return result;
+  }
+  // macOS calls the limit infinite and takes no more than one that it does not name: search for it.
+  rlim_t refused = std::min<rlim_t>(limit.rlim_max, 1 << 20);
+  for (rlim_t taken = result.before; taken + 1 < refused;) {
+    limit.rlim_cur = taken + (refused - taken) / 2;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) {
+      result.now = taken = limit.rlim_cur;
+    } else {
+      refused = limit.rlim_cur;
+    }
+  }
   return result;
 }
 
@@ -42,8 +55,9 @@ SignalWatcher::SignalWatcher(std::function<void(Signal)> handler)
     : state_(std::make_unique<State>()) {
   State& state = *state_;
   state.handler = std::move(handler);
-  ::sigemptyset(&state.watched);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&state.watched, number);
+  // Without a scope: macOS has macros of these names.
+  sigemptyset(&state.watched);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&state.watched, number);
   const int error = ::pthread_sigmask(SIG_BLOCK, &state.watched, &state.before);
   if (error != 0) throw std::system_error(error, std::system_category(), "cannot block signals");
   // A write to a pipe or socket that nobody reads shall be an error, not the end of the process.

@@ -78,6 +78,16 @@ void Channels::enqueue(Slot& slot_to_queue, std::uint32_t index) {
   ++ready_count_;
 }
 
+void Channels::enqueue_first(Slot& slot_to_queue, std::uint32_t index) {
+  assert(!slot_to_queue.has(Slot::queued));
+  slot_to_queue.set(Slot::queued);
+  slot_to_queue.next = ready_head_;
+  ready_head_ = index;
+  if (ready_tail_ == Channel::no_index) ready_tail_ = index;
+  ++ready_count_;
+  ++turn_left_;
+}
+
 // The next turn makes the call again that was interrupted or found no memory.
 void Channels::retry(Slot& slot_to_retry, std::uint32_t index, int errno_value) {
   if (errno_value != EINTR) is_short_of_memory_ = true;
@@ -120,8 +130,11 @@ bool Channels::next_failed(Completion& completion) {
     if (!is_current(failed.channel)) continue;
     const Slot& of = slot(failed.channel.index);
     if (of.has(Slot::closing)) continue;
+    // A bounce behind the last datagrams of an order that has been withdrawn since.
+    if (failed.operation == Operation::receive && !of.has(Slot::wants_receive)) continue;
     fill(completion, failed.operation, of, failed.channel);
     completion.error = failed.error;
+    completion.datagrams = {};
     completion.count = 0;
     return true;
   }
@@ -154,7 +167,7 @@ void Channels::connect(Channel channel, const Endpoint& endpoint) {
   } else if (errno == EINPROGRESS || errno == EINTR) {
     connecting.set(Slot::wants_connect);
   } else {
-    fail(channel, Operation::connect, errno);
+    fail(channel, Operation::connect, posix::connect_error(errno));
   }
 }
 
@@ -171,8 +184,7 @@ std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) 
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = count;
-  ssize_t sent = ::sendmsg(sending.fd, &message, MSG_NOSIGNAL);
-  if (sent < 0) sent = -errno;
+  const ssize_t sent = posix::send_message(sending.fd, message);
   const bool took_all = sent == static_cast<ssize_t>(offered);
   std::size_t left = 0;
   for (const Slice slice : slices.subspan(count)) left += slice.size();

@@ -75,6 +75,7 @@ class Channels {
   Socket socket(Channel channel) const;
   // The kernel copies what it takes, at once.
   static constexpr bool keeps_slices() { return false; }
+  static constexpr bool lends_bytes() { return false; }
   const PollerCounters& counters() const { return counters_; }
 
  protected:
@@ -112,6 +113,11 @@ class Channels {
     // A queued slot has its one call of this turn still to come, or has had it.
     return !slot.has(Slot::queued) && perform(slot, channel, completion);
   }
+  // The backend knows more than the call has told: the slot gets another one in the next turn.
+  void look_again(Slot& slot, Channel channel, std::uint16_t news) {
+    slot.set(news);
+    enqueue(slot, channel.index);
+  }
   // What was left over from the last turn.
   bool next_queued(Completion& completion);
 
@@ -139,6 +145,8 @@ class Channels {
   }
   void order(Channel channel, std::uint16_t want);
   void enqueue(Slot& slot, std::uint32_t index);
+  // Once more in this turn, before everybody else.
+  void enqueue_first(Slot& slot, std::uint32_t index);
   void retry(Slot& slot, std::uint32_t index, int errno_value);
   void fail(Channel channel, Operation operation, int errno_value);
   bool next_failed(Completion& completion);

@@ -89,7 +89,8 @@ bool Channels::receive_failed(Slot& slot, Channel channel, int errno_value,
                               Completion& completion) {
   if (would_block(errno_value)) {
     ++counters_.would_blocks;
-    slot.clear(Slot::readable);
+    // Drained after all: it was not an end that the kernel spoke of, but an urgent byte.
+    slot.clear(Slot::readable | Slot::ending);
     return false;
   }
   // Interrupted, or no memory for the moment: the socket is still readable.
@@ -124,12 +125,13 @@ bool Channels::perform_receive_datagrams(Slot& slot, Channel channel, Completion
     completion.datagrams = {};
     return true;
   }
-  // An error that interrupts a batch is kept by the kernel for the next call.
+  // An error that interrupts a batch is kept for the next call, by the kernel if it has batches.
   if (static_cast<std::size_t>(received) == datagrams_max || slot.has(Slot::ending)) {
     enqueue(slot, channel.index);
   } else {
     slot.clear(Slot::readable);
   }
+  if (batch_->error_behind() != 0) fail(channel, Operation::receive, batch_->error_behind());
   fill(completion, Operation::receive, slot, channel);
   completion.datagrams = batch_->received();
   for (const Datagram& each : completion.datagrams) counters_.received_bytes += each.bytes.size();
@@ -145,9 +147,15 @@ bool Channels::perform_accept(Slot& slot, Channel channel, Completion& completio
     slot.clear(Slot::readable);
     return false;
   }
-  // Others may wait behind this one. Without room for another connection, though, trying again can
-  // only fail again: the listener stays readable, and is tried with its next event or order.
-  if (fd >= 0 || !is_lack_of_room(errno_value)) enqueue(slot, channel.index);
+  // Others may wait behind this one: a connect storm is worked off in this turn, up to a bound.
+  // Without room for another connection, though, trying again can only fail again: the listener
+  // stays readable, and is tried with its next event or order.
+  if (fd >= 0 && accepts_left_ > 0) {
+    --accepts_left_;
+    enqueue_first(slot, channel.index);
+  } else if (fd >= 0 || !is_lack_of_room(errno_value)) {
+    enqueue(slot, channel.index);
+  }
   if (fd < 0 && errno_value == EINTR) return false;
   fill(completion, Operation::accept, slot, channel);
   if (fd < 0) {
@@ -155,10 +163,6 @@ bool Channels::perform_accept(Slot& slot, Channel channel, Completion& completio
     completion.accepted = {};
   } else {
     completion.accepted = {fd, SocketKind::stream};
-    if (accepts_left_ > 0) {  // a connect storm is worked off in this turn, up to a bound
-      --accepts_left_;
-      ++turn_left_;
-    }
   }
   return true;
 }

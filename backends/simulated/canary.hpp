@@ -73,6 +73,7 @@ class Poller {
   void refresh() { poller_.refresh(); }
   Socket socket(Channel channel) const { return poller_.socket(channel); }
   bool keeps_slices() const { return poller_.keeps_slices(); }
+  bool lends_bytes() const { return poller_.lends_bytes(); }
   const PollerCounters& counters() const { return poller_.counters(); }
 
  private:

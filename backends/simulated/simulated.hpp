@@ -65,6 +65,7 @@ class Poller final : private Participant {
   void refresh() {}  // virtual time stands still between waits
   Socket socket(Channel channel) const;
   bool keeps_slices() const { return world_.completes(); }
+  static constexpr bool lends_bytes() { return false; }
   const PollerCounters& counters() const { return counters_; }
 
  private:

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <kernel_call.hpp>
 
 #include "backends/socket/posix.hpp"
@@ -27,6 +28,13 @@ ssize_t receive(int fd, std::byte* bytes, std::size_t size) {
 ssize_t send(int fd, const std::byte* bytes, std::size_t size) {
   return transfer_call(SYS_sendto, fd, bytes, size, MSG_NOSIGNAL);
 }
+
+ssize_t send_message(int fd, const msghdr& message) {
+  const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  return sent < 0 ? -errno : sent;
+}
+
+int connect_error(int errno_value) { return errno_value; }
 
 int set_keep_alive_times(int fd, const KeepAlive& times) {
   const auto seconds = [](std::chrono::seconds value) {

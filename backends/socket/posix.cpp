@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,24 +57,9 @@ bool apply_options(int fd, Family family, bool is_stream, const SocketOptions& o
          set_flag(fd, SOL_SOCKET, SO_SNDBUF, clamp_to_int(*options.send_buffer_bytes)) == 0;
 }
 
-// A socket file that nobody serves any more keeps its path taken: bind() would fail for ever after
-// a crash. Whether somebody serves it is asked by connecting.
-void remove_stale_socket_file(const Address& address) {
-  sockaddr_un named{};
-  std::memcpy(&named, address.get(), std::min<std::size_t>(address.size, sizeof named));
-  if (named.sun_path[0] == '\0') return;  // abstract: no file
-  struct stat status {};
-  if (::lstat(named.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-  const int probe = open_socket(AF_UNIX, SOCK_STREAM);
-  if (probe < 0) return;
-  const bool refused = ::connect(probe, address.get(), address.size) != 0 && errno == ECONNREFUSED;
-  ::close(probe);
-  if (refused) ::unlink(named.sun_path);
-}
-
 bool prepare_listener(int fd, const Endpoint& endpoint, const ListenOptions& options) {
   const Address address(endpoint);
-  if (endpoint.family() == Family::local) remove_stale_socket_file(address);
+  Sockets::forget(endpoint);
   if (endpoint.is_ip() && set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0) return false;
   if (endpoint.family() == Family::ipv6 &&
       set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0) != 0) {
@@ -182,6 +168,8 @@ Endpoint endpoint_from(const sockaddr_storage& storage, socklen_t size) {
   constexpr std::size_t head = offsetof(sockaddr_un, sun_path);
   if (size <= head) return Endpoint::unnamed_local();
   std::string path(un.sun_path, std::min<std::size_t>(size - head, sizeof un.sun_path));
+  // macOS gives an unnamed socket a name of zeros.
+  if (path.find_first_not_of('\0') == std::string::npos) return Endpoint::unnamed_local();
   if (path.front() == '\0') {
     path.front() = '@';
   } else {
@@ -229,6 +217,28 @@ void Sockets::reset_on_close(Socket socket) {
 void Sockets::close(Socket socket) {
   // The descriptor is gone whatever close() says, so there is nothing to do about an error.
   (void)::close(static_cast<int>(socket.handle));
+}
+
+bool Sockets::has_waiting(Socket socket) {
+  pollfd listener{static_cast<int>(socket.handle), POLLIN, 0};
+  return ::poll(&listener, 1, 0) > 0 && (listener.revents & POLLIN) != 0;
+}
+
+// A socket file that nobody serves any more keeps its path taken: bind() would fail for ever after
+// a crash. Whether somebody serves it is asked by connecting.
+void Sockets::forget(const Endpoint& endpoint) {
+  if (endpoint.family() != Family::local) return;
+  const Address address(endpoint);
+  sockaddr_un named{};
+  std::memcpy(&named, address.get(), std::min<std::size_t>(address.size, sizeof named));
+  if (named.sun_path[0] == '\0') return;  // abstract: no file
+  struct stat status {};
+  if (::lstat(named.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return;
+  const int probe = open_socket(AF_UNIX, SOCK_STREAM);
+  if (probe < 0) return;
+  const bool refused = ::connect(probe, address.get(), address.size) != 0 && errno == ECONNREFUSED;
+  ::close(probe);
+  if (refused) ::unlink(named.sun_path);
 }
 
 std::vector<Endpoint> Sockets::resolve(std::string_view host, std::uint16_t port,

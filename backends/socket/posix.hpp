@@ -1,7 +1,7 @@
 // POSIX sockets: the set-up calls of the contract, address conversion and error mapping.
 //
-//   What differs between Linux and the BSDs is declared here and defined in one file for each
-//   (linux.cpp, ...); the rest is in posix.cpp.
+//   What differs between the systems is declared here and defined in one file for each: linux.cpp,
+//   bsd.cpp, macos.cpp, the latter two with one_by_one.cpp. The rest is in posix.cpp.
 //
 // Sources: socket(7), accept(2), recvmmsg(2), getaddrinfo(3), POSIX.1-2017 XSH 2.10.
 #pragma once
@@ -33,6 +33,8 @@ struct Sockets {
   static Endpoint peer(Socket socket);
   static void reset_on_close(Socket socket);
   static void close(Socket socket);
+  static bool has_waiting(Socket socket);
+  static void forget(const Endpoint& endpoint);
   static std::vector<Endpoint> resolve(std::string_view host, std::uint16_t port,
                                        std::error_code& error);
 };
@@ -60,6 +62,10 @@ int accept_socket(int listener);
 // bytes does not go through memory. A peer that is gone is an error, not a signal.
 ssize_t receive(int fd, std::byte* bytes, std::size_t size);
 ssize_t send(int fd, const std::byte* bytes, std::size_t size);
+// sendmsg() in the same manner.
+ssize_t send_message(int fd, const msghdr& message);
+// What connect() has refused, in the words of the other systems.
+int connect_error(int errno_value);
 // Applies keep-alive times, which each system names differently. 0, or -1 and errno.
 int set_keep_alive_times(int fd, const KeepAlive& times);
 // Asks the kernel to spread connections over the listeners of one port. 0, or -1 and errno.
@@ -76,6 +82,8 @@ class DatagramBatch {
   // Receives as many as are there, up to datagrams_max. Returns the count, or -1 and errno.
   int receive(int fd);
   std::span<const Datagram> received() const { return {datagrams_.data(), count_}; }
+  // An errno value that came after the received datagrams and will not be told again, or 0.
+  int error_behind() const { return error_behind_; }
   // Hands over at most datagrams_max. Returns how many the kernel took, or -1 and errno.
   int send(int fd, std::span<const Datagram> datagrams);
 
@@ -84,6 +92,7 @@ class DatagramBatch {
 
   std::size_t datagram_bytes_;
   std::size_t count_ = 0;
+  int error_behind_ = 0;
   std::vector<Datagram> datagrams_;
   std::unique_ptr<std::byte[]> bytes_;
   std::unique_ptr<Kernel> kernel_;

@@ -29,7 +29,7 @@ RULE_CASE(accept_survives, accept_survives) {
     }
     loop.stop(listener, Operation::accept);
     const std::size_t turns = loop.turns_during(30ms);
-    EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+    EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   }
   loop.accept(listener);
   loop.until([&] { return listener.accepted.size() == count; }, "those who waited");
@@ -41,15 +41,17 @@ RULE_CASE(accept_survives, accept_survives_without_a_word) {
   Loop<P> loop;
   End& listener = loop.listen();
   loop.settle();
-  // The sockets of the clients are made before there is no more room.
+  // The sockets of the clients are made before there is no more room. A backend may have made room
+  // for some of them in advance.
   std::vector<End*> clients;
-  for (int index = 0; index < 10; ++index) clients.push_back(&loop.attach(Loop<P>::streaming()));
+  for (int index = 0; index < 40; ++index) clients.push_back(&loop.attach(Loop<P>::streaming()));
   {
     const typename Resources<P>::Exhaustion exhaustion;
     for (End* client : clients) loop.connect(*client, loop.local(listener));
     loop.until([&] { return !listener.accept_errors.empty(); }, "the error");
     for (int turn = 0; turn < 10; ++turn) loop.turn(1ms);
-    EXPECT(listener.accepted.empty());
+    const bool makes_sockets_in_advance = P::name == std::string_view("iocp");
+    EXPECT(listener.accepted.size() < (makes_sockets_in_advance ? clients.size() : 1));
   }
   End& one_more = loop.dial(loop.local(listener));
   loop.until([&] { return listener.accepted.size() == clients.size() + 1; }, "those who waited");

@@ -30,7 +30,7 @@ CONTRACT_CASE(refused_is_quiet) {
   End& client = loop.dial(Loop<P>::Sockets::local(refusing));
   loop.until([&] { return !client.connecting; }, "the refusal");
   const std::size_t turns = loop.turns_during(30ms);
-  EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+  EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   Loop<P>::Sockets::close(refusing);
 }
 
@@ -40,7 +40,7 @@ CONTRACT_CASE(attached_long_before_it_connects) {
   End& listener = loop.listen();
   End& client = loop.attach(Loop<P>::streaming());
   const std::size_t turns = loop.turns_during(30ms);
-  EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+  EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   EXPECT_EQUAL(client.completions, 0U);
   loop.connect(client, loop.local(listener));
   loop.until([&] { return client.connected && !listener.accepted.empty(); }, "the connection");
@@ -111,7 +111,7 @@ CONTRACT_CASE(pending_connect_is_quiet_and_can_be_given_up) {
     run.skip("this system refuses what its backlog cannot hold");
   }
   const std::size_t turns = loop.turns_during(30ms);
-  EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+  EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   for (End* client : clients) loop.close_and_forget(*client);
 }
 

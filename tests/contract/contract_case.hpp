@@ -39,9 +39,28 @@
 #define TERN_ON_IO_URING(name)
 #endif
 
+#ifdef TERN_TEST_KQUEUE
+#include "backends/kqueue/kqueue.hpp"
+#define TERN_ON_KQUEUE(name) TERN_REGISTER_CASE(name, kqueue, kqueue, Kernel)
+#else
+#define TERN_ON_KQUEUE(name)
+#endif
+
+#ifdef TERN_TEST_IOCP
+#include "backends/iocp/iocp.hpp"
+#include "tests/contract/worlds_iocp.hpp"
+#define TERN_ON_IOCP(name)                     \
+  TERN_REGISTER_CASE(name, iocp, iocp, Kernel) \
+  TERN_REGISTER_CASE(name, iocp_queued, iocp, AlwaysQueued)
+#else
+#define TERN_ON_IOCP(name)
+#endif
+
 #define TERN_ON_EVERY_BACKEND(name)                                              \
   TERN_ON_EPOLL(name)                                                            \
   TERN_ON_IO_URING(name)                                                         \
+  TERN_ON_KQUEUE(name)                                                           \
+  TERN_ON_IOCP(name)                                                             \
   TERN_REGISTER_CASE(name, simulated, simulated, Simulated)                      \
   TERN_REGISTER_CASE(name, simulated_completion, simulated, SimulatedCompletion) \
   TERN_REGISTER_CASE(name, simulated_unkind, simulated, SimulatedUnkind)

@@ -18,7 +18,7 @@ CONTRACT_CASE(a_duplicate_keeps_no_watch_alive) {
   loop.write(client, "anybody there?");
   const std::size_t turns = loop.turns_during(30ms);
   if (duplicate >= 0) ::close(duplicate);
-  EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+  EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
 }
 
 }  // namespace tern::test

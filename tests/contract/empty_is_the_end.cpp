@@ -123,11 +123,11 @@ RULE_CASE(empty_is_the_end, half_open_is_quiet) {
   loop.shutdown_send(client);
   loop.until([&, &server = server] { return server.ended; }, "the end");
   const std::size_t turns = loop.turns_during(50ms);
-  EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+  EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   loop.shutdown_send(server);
   loop.until([&, &client = client] { return client.ended; }, "the other end");
   const std::size_t later_turns = loop.turns_during(50ms);
-  EXPECT_NOTE(later_turns <= 3, "turns: " + std::to_string(later_turns));
+  EXPECT_NOTE(later_turns <= calm_turns_max, "turns: " + std::to_string(later_turns));
 }
 
 // An echo server that half-closes late: the client reads all of its echo after its own end.

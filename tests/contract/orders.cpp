@@ -114,7 +114,7 @@ CONTRACT_CASE(pause_and_resume_a_million_times) {
   loop.receive(server);
   loop.until([&, &server = server] { return server.received_count == sent; }, "every byte");
   const std::size_t turns = loop.turns_during(20ms);
-  EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+  EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   loop.close_and_forget(server);
 }
 

@@ -48,6 +48,47 @@ RULE_CASE(turns_are_fair, turns_are_fair) {
   EXPECT_NOTE(worst <= 100, "turns for an answer: " + std::to_string(worst));
 }
 
+// Those who wait to be accepted come in soon, and not at the expense of other channels' turns.
+RULE_CASE(turns_are_fair, a_connect_storm_among_floods) {
+  PollerOptions options;
+  options.receive_bytes = 4096;
+  Loop<P> loop(options);
+  const std::string block(64 * 1024, 'f');
+  std::vector<typename Loop<P>::Pair> floods;
+  for (int index = 0; index < 4; ++index) {
+    floods.push_back(loop.pair());
+    floods.back().server.keep_bytes = false;
+    loop.receive(floods.back().server);
+  }
+  End& listener = loop.attach(Loop<P>::listening(loopback()));
+  std::vector<End*> clients;
+  for (int index = 0; index < 64; ++index) {
+    clients.push_back(&loop.dial(loop.local(listener)));
+  }
+  loop.until(
+      [&] {
+        return std::all_of(clients.begin(), clients.end(),
+                           [](const End* client) { return client->connected; });
+      },
+      "the connections");
+  loop.accept(listener);
+  std::size_t turns = 0;
+  for (; listener.accepted.size() < clients.size(); ++turns) {
+    EXPECT_NOTE(turns < 200, "accepted: " + std::to_string(listener.accepted.size()));
+    std::vector<std::uint64_t> before;
+    for (auto& [from, to] : floods) {
+      flood(loop, from, block);
+      before.push_back(to.receives);
+    }
+    loop.turn();
+    for (std::size_t index = 0; index < floods.size(); ++index) {
+      EXPECT_NOTE(floods[index].server.receives <= before[index] + 1, "two receives in a turn");
+    }
+  }
+  // Sixteen at a time would be slow already; a handful more for what comes in pieces.
+  EXPECT_NOTE(turns <= 24, "turns for 64 clients: " + std::to_string(turns));
+}
+
 // New input for the same channel arrives while its completion is in hand: the turn ends anyway.
 RULE_CASE(turns_are_fair, a_turn_ends) {
   Loop<P> loop;

@@ -108,13 +108,13 @@ RULE_CASE(vanished_peer_is_a_value, paused_peer_reset) {
   loop.reset(client);
   loop.until([&client = client] { return client.closed; }, "the client's close");
   const std::size_t turns = loop.turns_during(50ms);
-  EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+  EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   EXPECT(!server.finished());
   loop.receive(server);
   loop.until([&server = server] { return server.finished(); }, "the reset");
   EXPECT(server.receive_error == std::errc::connection_reset);
   const std::size_t later_turns = loop.turns_during(50ms);
-  EXPECT_NOTE(later_turns <= 3, "turns: " + std::to_string(later_turns));
+  EXPECT_NOTE(later_turns <= calm_turns_max, "turns: " + std::to_string(later_turns));
 }
 
 // The same with much to read before an orderly end: no wake-up per packet while stopped.
@@ -130,7 +130,7 @@ RULE_CASE(vanished_peer_is_a_value, paused_peer_close) {
   // Until the kernel takes no more: this much is under way to a peer that does not read.
   loop.settle();
   const std::size_t turns = loop.turns_during(50ms);
-  EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+  EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   EXPECT_EQUAL(server.received_count, 6U);
   loop.receive(server);
   loop.until([&client = client] { return Loop<P>::written(client); }, "all to be taken");
@@ -138,7 +138,7 @@ RULE_CASE(vanished_peer_is_a_value, paused_peer_close) {
   loop.close(client);
   loop.until([&client = client] { return client.closed; }, "the client's close");
   const std::size_t closed_turns = loop.turns_during(50ms);
-  EXPECT_NOTE(closed_turns <= 3, "turns: " + std::to_string(closed_turns));
+  EXPECT_NOTE(closed_turns <= calm_turns_max, "turns: " + std::to_string(closed_turns));
   loop.receive(server);
   loop.until([&server = server] { return server.finished(); }, "the end");
   EXPECT(server.ended);
@@ -158,7 +158,7 @@ RULE_CASE(vanished_peer_is_a_value, idle_channel_of_a_vanished_peer_is_quiet) {
     }
     loop.until([&client = client] { return client.closed; }, "the client's close");
     const std::size_t turns = loop.turns_during(50ms);
-    EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+    EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
     EXPECT_EQUAL(server.completions, 0U);
     loop.close_and_forget(server);
   }

@@ -39,6 +39,10 @@ inline bool is_portable(const std::error_code& error) {
   return error.default_error_condition().category() == std::generic_category();
 }
 
+// What turns_during() may come to when nothing happens; a poller that spins makes thousands. The
+// unkind simulated kernel wakes us for nothing now and then.
+inline constexpr std::size_t calm_turns_max = 10;
+
 template <class P>
 class Loop {
  public:
