@@ -13,7 +13,7 @@
 namespace tern::io_uring {
 namespace {
 
-constexpr unsigned count_at_first = 64;
+constexpr unsigned count_at_first = 16;
 constexpr std::size_t cache_line_bytes = 64;
 
 // Where the next buffer begins: never a whole number of pages further, or the first lines of all
@@ -40,7 +40,7 @@ Buffers::Buffers(std::uint16_t group, std::size_t bytes, unsigned count_max)
       entries_(std::bit_ceil(count_max)),
       bytes_(bytes),
       stride_(stride_of(bytes)),
-      is_ours_(count_max) {
+      uses_(count_max) {
   memory_ = static_cast<std::byte*>(map_pages(stride_ * count_max_));
   try {
     ring_ = static_cast<io_uring_buf_ring*>(map_pages(entries_ * sizeof(io_uring_buf)));
@@ -65,7 +65,7 @@ int Buffers::register_with(Ring& ring) {
   if (result != 0) return -result;
   added_ = 0;
   for (unsigned id = 0; id < count_; ++id) {
-    if (!is_ours_[id]) add(static_cast<std::uint16_t>(id));
+    if (uses_[id] == 0) add(static_cast<std::uint16_t>(id));
   }
   publish();
   return 0;

@@ -36,12 +36,19 @@ class Buffers {
 
   std::uint16_t group() const { return group_; }
   std::byte* at(std::uint16_t id) { return memory_ + id * stride_; }
-  // The kernel filled it: ours until it is given back.
-  void took(std::uint16_t id) { is_ours_[id] = true; }
+  // The kernel filled it: ours until it is given back, as often as it was taken and lent.
+  void took(std::uint16_t id) {
+    uses_[id] = 1;
+    ++ours_;
+  }
+  void lend(std::uint16_t id) { ++uses_[id]; }
   void give_back(std::uint16_t id) {
-    is_ours_[id] = false;
+    if (--uses_[id] > 0) return;
+    --ours_;
     add(id);
   }
+  // More than half of all there can be are in our hands.
+  bool are_scarce() const { return ours_ > count_max_ / 2; }
   // What was given back becomes the kernel's.
   void publish() {
     if (added_ > 0) io_uring_buf_ring_advance(ring_, static_cast<int>(added_));
@@ -56,13 +63,14 @@ class Buffers {
   std::uint16_t group_;
   unsigned count_max_;
   unsigned count_;  // of buffers in use: in the ring or in our hands
+  unsigned ours_ = 0;
   unsigned added_ = 0;
   unsigned entries_;  // of the ring: a power of two
   std::size_t bytes_;
   std::size_t stride_;
   std::byte* memory_ = nullptr;
   io_uring_buf_ring* ring_ = nullptr;
-  std::vector<bool> is_ours_;
+  std::vector<std::uint32_t> uses_;  // of buffers in our hands
 };
 
 }  // namespace tern::io_uring

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "backends/io_uring/io_uring.hpp"
 #include "backends/io_uring/mark.hpp"
@@ -34,6 +35,7 @@ bool Poller::next(Completion& completion) {
 
 // The bytes of the last completion are not needed any more.
 void Poller::let_go() {
+  hand_bytes_ = {};
   if (hand_buffer_ != Buffers::none) {
     stream_buffers_.give_back(hand_buffer_);
     hand_buffer_ = Buffers::none;
@@ -98,6 +100,7 @@ bool Poller::finished_closing(Slot& slot, Channel channel, const Result& result,
                               Completion& completion) {
   if ((result.flags & IORING_CQE_F_BUFFER) != 0) {
     const auto buffer = static_cast<std::uint16_t>(result.flags >> IORING_CQE_BUFFER_SHIFT);
+    buffers_of(slot).took(buffer);
     buffers_of(slot).give_back(buffer);
   }
   if (operation_of(result.user_data) == Operation::accept && result.value >= 0) {
@@ -158,8 +161,12 @@ bool Poller::finished_connect(Slot& slot, Channel channel, int value, Completion
 
 bool Poller::finished_send(Slot& slot, Channel channel, int value, Completion& completion) {
   slot.clear(Slot::wants(Operation::send));
-  if (slot.is(Slot::transfers)) [[unlikely]]
+  hand_buffer_ = std::exchange(slot.lent, Buffers::none);
+  if (slot.is(Slot::transfers)) [[unlikely]] {
+    hand_copy_ = std::move(slot.transfer->lent);
+    hand_is_full_ = true;
     drop_transfer(slot);
+  }
   fill(completion, Operation::send, slot, channel);
   completion.count = 0;
   if (slot.kind == SocketKind::datagram) return true;  // there is room again
@@ -187,6 +194,10 @@ bool Poller::finished_receive(Slot& slot, Channel channel, const Result& result,
   if (result.value < 0) [[unlikely]] {
     if (result.value == -ENOBUFS) buffers_of(slot).ran_out();
     if (result.value == -ENOBUFS || is_passing(-result.value)) return false;
+    if (result.value == -EINVAL && slot.is(Slot::limited)) {
+      has_receive_limit_ = false;  // an older kernel: this one, and all others, without
+      return false;
+    }
   }
   ++counters_.receive_calls;
   const bool is_plain = slot.kind == SocketKind::stream && slot.held_count == 0 &&
@@ -212,12 +223,12 @@ void Poller::deliver(Slot& slot, Channel channel, Held held, Completion& complet
     counters_.received_bytes += count;
     hand_buffer_ = held.buffer;
     if (held.buffer != Buffers::none) [[likely]] {
-      completion.bytes = {stream_buffers_.at(held.buffer), count};
+      completion.bytes = hand_bytes_ = {stream_buffers_.at(held.buffer), count};
       return;
     }
     hand_copy_ = std::move(held.copy);
     hand_is_full_ = true;
-    completion.bytes = {hand_copy_.get(), count};
+    completion.bytes = hand_bytes_ = {hand_copy_.get(), count};
     return;
   }
   slot.clear(Slot::wants(Operation::receive));

@@ -38,10 +38,10 @@ namespace tern::io_uring {
 namespace {
 
 // All receive buffers together may have this many bytes, of which pages never reached take none.
-constexpr std::size_t buffers_bytes_max = 64UL << 20U;
+constexpr std::size_t buffers_bytes_max = 8UL << 20U;
 
 unsigned count_of_buffers(std::size_t bytes) {
-  return static_cast<unsigned>(std::clamp<std::size_t>(buffers_bytes_max / bytes, 8, 4096));
+  return static_cast<unsigned>(std::clamp<std::size_t>(buffers_bytes_max / bytes, 8, 1024));
 }
 
 Time read_clock() {
@@ -55,6 +55,7 @@ Time read_clock() {
 
 Poller::Poller(const PollerOptions& options)
     : now_(read_clock()),
+      receive_bytes_(static_cast<std::uint32_t>(options.receive_bytes)),
       stream_buffers_(0, options.receive_bytes, count_of_buffers(options.receive_bytes)),
       datagram_buffers_(1, datagram_head_bytes + options.datagram_bytes, 4 * datagrams_max),
       datagrams_(datagrams_max),
@@ -109,7 +110,8 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   added.fd = static_cast<int>(socket.handle);
   added.kind = socket.kind;
   added.flags = 0;
-  added.turn = 0;
+  added.turn = turn_number_ - 1U;
+  added.lent = Buffers::none;
   added.held_count = 0;
   return {index, added.generation};
 }
@@ -149,25 +151,6 @@ void Poller::tell(Channel channel, Operation operation, int errno_value) {
   told_.push_back({channel, operation, posix::error_from(errno_value)});
 }
 
-Transfer& Poller::transfer_of(Slot& slot) {
-  slot.set(Slot::transfers);
-  if (spare_transfers_.empty()) {
-    slot.transfer = new Transfer;
-  } else {
-    slot.transfer = spare_transfers_.back().release();
-    spare_transfers_.pop_back();
-  }
-  return *slot.transfer;
-}
-
-void Poller::drop_transfer(Slot& slot) {
-  static constexpr std::size_t spare_transfers_max = 256;
-  if (!slot.is(Slot::transfers)) return;
-  slot.clear(Slot::transfers);
-  std::unique_ptr<Transfer> dropped(slot.transfer);
-  if (spare_transfers_.size() < spare_transfers_max) spare_transfers_.push_back(std::move(dropped));
-}
-
 // A local socket is connected, or refused, while it is asked; there is nothing to wait for.
 void Poller::connect(Channel channel, const Endpoint& endpoint) {
   Slot& connecting = checked(channel);
@@ -179,42 +162,6 @@ void Poller::connect(Channel channel, const Endpoint& endpoint) {
   transfer_of(connecting).address = posix::Address(endpoint);
   connecting.set(Slot::wants(Operation::connect));
   change(connecting, channel);
-}
-
-std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
-  // What a call takes at most, in the kernel as well.
-  static constexpr std::size_t bytes_max = 1U << 30U;
-  Slot& sending = checked(channel);
-  assert(!sending.is(Slot::wants(Operation::send)) && "at most one send per channel is unfinished");
-  if (slices.size() == 1) [[likely]] {
-    if (slices.front().empty()) return 0;
-    sending.bytes = slices.front().data();
-    sending.bytes_count = static_cast<std::uint32_t>(std::min(slices.front().size(), bytes_max));
-  } else {
-    std::size_t offered = 0;
-    for (const Slice slice : slices) offered += slice.size();
-    if (offered == 0) return 0;
-    Transfer& transfer = transfer_of(sending);
-    const auto looked_at = slices.first(std::min(slices.size(), slices_max));
-    transfer.message = {};
-    transfer.message.msg_iov = transfer.slices.data();
-    for (const Slice slice : looked_at) {
-      if (slice.empty()) continue;
-      transfer.slices[transfer.message.msg_iovlen++] = {const_cast<std::byte*>(slice.data()),
-                                                        slice.size()};
-    }
-  }
-  sending.set(Slot::wants(Operation::send));
-  change(sending, channel);
-  return 0;
-}
-
-// All bytes that were taken are in the socket already.
-void Poller::shutdown_send(Channel channel) {
-  const Slot& ended = checked(channel);
-  assert(!ended.is(Slot::wants(Operation::send)) && "a send is unfinished");
-  // It fails only when the peer is already gone, which receive() tells.
-  (void)::shutdown(ended.fd, SHUT_WR);
 }
 
 void Poller::drop_held(Slot& slot) {
@@ -243,9 +190,11 @@ void Poller::wait(Duration limit) {
   // What the queue cannot hold goes with the next wait.
   if (!submit_changes()) limit = Duration::zero();
   const int result = ring_.enter(limit);
-  if (result == -EEXIST || result == -EBADFD) [[unlikely]]
+  if (result == -EEXIST || result == -EBADFD) [[unlikely]] {
     move_to_this_thread(limit);
-  new_connects_.clear();
+  } else {
+    new_connects_.clear();
+  }
   now_ = read_clock();
   ++counters_.waits;
   if (!resting_.empty() && now_ >= rest_end_) end_rest();

@@ -10,6 +10,7 @@
 #include "backends/io_uring/buffers.hpp"
 #include "backends/io_uring/ring.hpp"
 #include "backends/io_uring/slot.hpp"
+#include "backends/io_uring/sockets.hpp"
 #include "backends/poller.hpp"
 #include "backends/socket/posix.hpp"
 
@@ -17,7 +18,7 @@ namespace tern::io_uring {
 
 class Poller final {
  public:
-  using Sockets = posix::Sockets;
+  using Sockets = io_uring::Sockets;
   static constexpr std::string_view name = "io_uring";
 
   explicit Poller(const PollerOptions& options);
@@ -44,6 +45,7 @@ class Poller final {
   Socket socket(Channel channel) const;
   // The kernel reads them when it is entered, or when the peer makes room.
   static constexpr bool keeps_slices() { return true; }
+  static constexpr bool lends_bytes() { return true; }
   const PollerCounters& counters() const { return counters_; }
 
  private:
@@ -81,13 +83,16 @@ class Poller final {
     queue.push_back(channel);
   }
   void tell(Channel channel, Operation operation, int errno_value);
-  Transfer& transfer_of(Slot& slot);
-  void drop_transfer(Slot& slot);
   void drop_held(Slot& slot);
   void give_back(Channel channel);
   Buffers& buffers_of(const Slot& slot) {
     return slot.kind == SocketKind::datagram ? datagram_buffers_ : stream_buffers_;
   }
+
+  // send.cpp
+  Transfer& transfer_of(Slot& slot);
+  void drop_transfer(Slot& slot);
+  const std::byte* lend(Slot& slot, const std::byte* bytes);
 
   // submit.cpp: orders become entries
   bool submit_changes();
@@ -132,6 +137,8 @@ class Poller final {
 
   PollerCounters counters_;
   Time now_{};
+  std::uint32_t receive_bytes_;
+  bool has_receive_limit_ = true;  // until the kernel says otherwise
   Ring ring_;
   Buffers stream_buffers_;
   Buffers datagram_buffers_;
@@ -139,7 +146,7 @@ class Poller final {
   std::vector<std::unique_ptr<Slot[]>> chunks_;
   std::uint32_t slots_used_ = 0;
   std::uint32_t free_head_ = Channel::no_index;
-  std::uint32_t turn_number_ = 1;
+  std::uint16_t turn_number_ = 1;
 
   std::vector<Channel> changed_;       // to be looked at before the kernel is entered
   std::vector<Channel> ready_;         // with something to tell in the next turn ...
@@ -155,7 +162,8 @@ class Poller final {
   // What the completion in hand refers to; the next next() lets go of it.
   std::uint16_t hand_buffer_ = Buffers::none;
   bool hand_is_full_ = false;  // of the following
-  std::unique_ptr<std::byte[]> hand_copy_;
+  std::shared_ptr<std::byte[]> hand_copy_;
+  Slice hand_bytes_;  // what was handed out of a stream, in the buffer or the copy
   std::vector<Held> hand_datagrams_;
   std::vector<Datagram> datagrams_;
   std::unique_ptr<posix::DatagramBatch> batch_;  // made with the first datagram socket

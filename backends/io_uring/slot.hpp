@@ -29,12 +29,13 @@ struct Transfer {
   posix::Address address;
   msghdr message{};
   std::array<iovec, slices_max> slices{};
+  std::shared_ptr<std::byte[]> lent;  // what the slices lie in, if it is the poller's
 };
 
 // A result that waits for its order or its turn. What it received lies in a buffer of the ring or,
 // for as long as receiving is stopped, in memory of its own: the ring is for those who receive.
 struct Held {
-  std::unique_ptr<std::byte[]> copy;
+  std::shared_ptr<std::byte[]> copy;
   int value = 0;
   std::uint32_t next = Channel::no_index;
   std::uint16_t buffer = Buffers::none;
@@ -55,8 +56,9 @@ struct Slot {
   static constexpr std::uint32_t closing = 1U << 14;
   static constexpr std::uint32_t transfers = 1U << 15;  // `transfer` is valid, not `bytes`
   static constexpr std::uint32_t connects = 1U
-                                            << 16;  // connect() was called: ask what became of it
-  static constexpr std::uint32_t rests = 1U << 17;  // no room for another connection
+                                            << 16;    // connect() was called: ask what became of it
+  static constexpr std::uint32_t rests = 1U << 17;    // no room for another connection
+  static constexpr std::uint32_t limited = 1U << 18;  // its receive ends after a buffer's worth
 
   bool is(std::uint32_t mask) const { return (flags & mask) != 0; }
   void set(std::uint32_t mask) { flags |= mask; }
@@ -71,13 +73,14 @@ struct Slot {
   int fd = -1;
   std::uint32_t generation = 0;
   std::uint32_t flags = 0;
-  std::uint32_t turn = 0;                        // of the last receive that was handed out
   std::uint32_t held_first = Channel::no_index;  // in the backlog; in the list of free slots
   std::uint32_t held_last = Channel::no_index;
   std::uint16_t held_count = 0;
+  std::uint16_t turn = 0;              // of the last receive that was handed out
+  std::uint16_t lent = Buffers::none;  // what an unfinished send lies in, if it is the poller's
   SocketKind kind = SocketKind::none;
 };
-static_assert(sizeof(Slot) <= 56);
+static_assert(sizeof(Slot) <= 48);
 
 // Lists of held results, one a slot, in common memory.
 class Backlog {

@@ -83,6 +83,14 @@ void Poller::start(Slot& slot, Channel channel, Operation operation) {
         io_uring_prep_recvmsg_multishot(&entry, slot.fd, &datagram_shape_, 0);
       } else {
         io_uring_prep_recv_multishot(&entry, slot.fd, nullptr, 0, 0);
+        // From Linux 6.17 this is where it ends after so many bytes, in a place that liburing knows
+        // by an older name. Before, a flood is cut off only after 32 buffers.
+        if (has_receive_limit_) {
+          entry.file_index = receive_bytes_;
+          slot.set(Slot::limited);
+        } else {
+          slot.clear(Slot::limited);
+        }
       }
       entry.flags |= IOSQE_BUFFER_SELECT;
       entry.buf_group = buffers_of(slot).group();
@@ -129,7 +137,7 @@ void Poller::copy_out(Slot& slot) {
   backlog_.for_each(slot, [&buffers](Held& held) {
     if (held.buffer == Buffers::none) return;
     const auto size = static_cast<std::size_t>(held.value);
-    held.copy.reset(new std::byte[size]);
+    held.copy = std::shared_ptr<std::byte[]>(new std::byte[size]);
     std::memcpy(held.copy.get(), buffers.at(held.buffer), size);
     buffers.give_back(held.buffer);
     held.buffer = Buffers::none;
@@ -167,7 +175,7 @@ void Poller::move_to_this_thread(Duration limit) {
   watches_wakes_ = false;
   // Entries of this turn have not reached the kernel; to most operations that makes no difference.
   for (const Channel channel : new_connects_) {
-    slot(channel.index).clear(Slot::has(Operation::connect));
+    if (is_current(channel)) slot(channel.index).clear(Slot::has(Operation::connect));
   }
   new_connects_.clear();
   for (std::uint32_t index = 0; index < slots_used_; ++index) {
