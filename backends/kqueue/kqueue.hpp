@@ -1,0 +1,100 @@
+// The poller on kqueue. The mechanism is described at the head of kqueue.cpp.
+#pragma once
+
+#include <sys/types.h>
+// After the types that it uses.
+#include <sys/event.h>
+
+#include <atomic>
+#include <bit>
+#include <string_view>
+#include <vector>
+
+#include "backends/kqueue/wake.hpp"
+#include "backends/readiness/channels.hpp"
+
+namespace tern::kqueue {
+
+class Poller final : public readiness::Channels {
+ public:
+  static constexpr std::string_view name = "kqueue";
+
+  explicit Poller(const PollerOptions& options);
+  ~Poller();
+
+  Channel attach(Socket socket, Owner* owner, std::error_code& error);
+  std::size_t send_to(Channel channel, std::span<const Datagram> datagrams);
+  void close(Channel channel);
+
+  void wait(Duration limit);
+  bool next(Completion& completion) {
+    while (event_at_ != event_end_) {
+      const struct kevent& event = *event_at_++;
+      const Channel channel = channel_of(event);
+      readiness::Slot& ready = slot(channel.index);
+      // It was told before the socket was closed and its slot given to another; or it is the wake,
+      // which wait() has seen to.
+      if (ready.generation != channel.generation) [[unlikely]]
+        continue;
+      if ((event.flags & EV_ERROR) != 0) [[unlikely]] {
+        take_answer(event);
+        continue;
+      }
+      if (!heard(ready, channel, news_of(event, ready), completion)) continue;
+      if (stopped_short(event, ready, completion)) [[unlikely]] {
+        look_again(ready, channel, readiness::Slot::readable | readiness::Slot::ending);
+      }
+      return true;
+    }
+    return next_queued(completion);
+  }
+  void wake();
+  void refresh();
+
+ private:
+  static constexpr int events_per_wait_max = 256;
+
+  static Channel channel_of(const struct kevent& event) {
+    static_assert(sizeof event.udata == sizeof(Channel), "kqueue: 64-bit systems only");
+    return std::bit_cast<Channel>(event.udata);
+  }
+  static std::uint16_t news_of(const struct kevent& event, const readiness::Slot& slot) {
+    using readiness::Slot;
+    // The end of one direction says nothing about the other, which has an event of its own.
+    if (event.filter == EVFILT_WRITE) return Slot::writable;
+    // EV_FLAG1: macOS counts only the bytes before an urgent one, and says so.
+    if ((event.flags & (EV_EOF | EV_FLAG1)) != 0) return Slot::readable | Slot::ending;
+    // Who receives later cannot compare with what was told now, so it must not trust a short read.
+    const bool is_now = slot.has(Slot::wants_receive) && !slot.has(Slot::queued);
+    return Slot::readable | (is_now || !slot.has(Slot::stream) ? 0 : Slot::ending);
+  }
+
+  // A receive that was drained brought all that the event told of. Fewer bytes: it stopped short of
+  // an urgent one, and there is more behind it.
+  static bool stopped_short(const struct kevent& event, const readiness::Slot& slot,
+                            const Completion& completion) {
+    return static_cast<std::int64_t>(completion.bytes.size()) < event.data &&
+           completion.operation == Operation::receive && event.filter == EVFILT_READ &&
+           slot.has(readiness::Slot::stream) && !slot.has(readiness::Slot::queued) &&
+           !completion.error;
+  }
+
+  void add_filter(Channel channel, const readiness::Slot& slot, int filter);
+  void take_answer(const struct kevent& answer);
+  void submit_in_bulk();
+  int wait_for_events(Duration limit);
+  void take_wake();
+
+  int kqueue_fd_ = -1;
+  bool is_retrying_ = false;  // the kernel had no memory for a change, which is made again
+  const struct kevent* event_at_ = nullptr;
+  const struct kevent* event_end_ = nullptr;
+  std::atomic<bool> wake_pending_{false};
+  Wake wake_;
+  std::vector<struct kevent> changes_;  // for the next wait
+  std::vector<struct kevent> events_;
+};
+
+static_assert(is_poller<Poller>);
+
+}  // namespace tern::kqueue
