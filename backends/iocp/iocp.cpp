@@ -1,0 +1,359 @@
+// iocp: Windows is told the operations in advance and puts a packet into a port for each that ends.
+//
+// Object  A completion port: a queue of packets in the kernel. A socket is bound to one port, for
+//         good, and may have many operations under way, each known by its OVERLAPPED's address.
+// Start   A listener has several AcceptEx under way, each with a socket made in advance. connect is
+//         ConnectEx. send is WSASend of the caller's slices. A channel that receives has one
+//         WSARecv of no bytes under way, which ends when there is something to receive and locks no
+//         memory until then; a plain recv then fills the one buffer that all channels share.
+// Finish  GetQueuedCompletionStatusEx takes a batch of packets each turn; next() finds the
+//         operation by the packet's OVERLAPPED, and its slot. What is done at once tells so in the
+//         answer of its call; it brings a packet all the same unless that was switched off for the
+//         socket, and where it does, the packet only says that the OVERLAPPED is free. close()
+//         cancels what is under way, takes the packet of each, and only then closes the socket.
+//         stop() cancels nothing: what ends meanwhile is remembered, and who was accepted is kept.
+// Wake    A packet of our own without an operation, posted by the first of many wakes. The flag is
+//         lowered when it is taken, before anybody looks for posted work.
+// Limits  Windows 10. A port cannot say that a socket has become writable, so a datagram that finds
+//         no room waits in a copy. Timeouts are whole milliseconds, and the clock of waits ticks
+//         every 15 of them or less. Sockets by path are refused. A port is never shared.
+//         Microsoft's reference: "I/O Completion Ports", "AcceptEx", "ConnectEx", "WSARecv".
+#include "backends/iocp/iocp.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace tern::iocp {
+namespace {
+
+Time read_clock() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+Poller::Poller(const PollerOptions& options)
+    : now_(read_clock()),
+      receive_bytes_(options.receive_bytes),
+      datagram_bytes_(options.datagram_bytes),
+      receive_buffer_(new std::byte[options.receive_bytes]) {}
+
+// Whatever is under way is cancelled, and its memory stays until its packet has been taken.
+Poller::~Poller() {
+  for (std::uint32_t index = 0; index < slots_used_; ++index) {
+    Slot& each = slot(index);
+    if (each.kind == SocketKind::none || each.acts == 0) continue;
+    ::CancelIoEx(reinterpret_cast<HANDLE>(each.handle), nullptr);
+  }
+  const Time patience_end = read_clock() + std::chrono::seconds(5);
+  while (acts_.under_way() > 0 && read_clock() < patience_end) {
+    while (const OVERLAPPED_ENTRY* packet = port_.next()) {
+      if (packet->lpOverlapped == nullptr) continue;
+      Act& act = Act::of(*packet->lpOverlapped);
+      end(slot(act.channel.index), act);
+    }
+    if (acts_.under_way() > 0) port_.wait(std::chrono::milliseconds(100));
+  }
+  for (std::uint32_t index = 0; index < slots_used_; ++index) {
+    Slot& each = slot(index);
+    if (each.kind == SocketKind::none) continue;
+    if (each.listening != nullptr) {
+      for (const SOCKET accepted : each.listening->accepted) ::closesocket(accepted);
+    }
+    if (each.handle != INVALID_SOCKET) ::closesocket(each.handle);
+  }
+  if (acts_.under_way() > 0) acts_.abandon();
+}
+
+Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
+  const SOCKET handle = winsock::handle_of(socket);
+  if (const int failure = port_.watch(handle); failure != 0) {
+    error = winsock::error_from(failure);
+    return {};
+  }
+  std::uint32_t index = free_head_;
+  if (index != Channel::no_index) {
+    free_head_ = slot(index).next_free;
+  } else {
+    index = slots_used_++;
+    if (index / chunk_slots == chunks_.size()) {
+      chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
+    }
+  }
+  Slot& added = slot(index);
+  added.owner = owner;
+  added.handle = handle;
+  added.kind = socket.kind;
+  added.flags = 0;
+  added.acts = 0;
+  added.receive_error = 0;
+  if (socket.kind == SocketKind::datagram) {
+    if (batch_ == nullptr) {
+      batch_ = std::make_unique<winsock::DatagramBatch>(datagram_bytes_);
+      look_room_.reset(new std::byte[look_bytes]);
+    }
+  } else if (port_.skip_packets(handle)) {
+    added.set(Slot::skips);
+  }
+  if (socket.kind == SocketKind::listener) {
+    added.listening = std::make_unique<Listening>();
+    added.listening->family = Sockets::local(socket).family();
+  }
+  return {index, added.generation};
+}
+
+void Poller::give_back(Channel channel) {
+  Slot& freed = slot(channel.index);
+  ++freed.generation;
+  freed.kind = SocketKind::none;
+  freed.owner = nullptr;
+  freed.listening.reset();
+  freed.flags = 0;
+  freed.next_free = free_head_;
+  free_head_ = channel.index;
+}
+
+Socket Poller::socket(Channel channel) const {
+  assert(is_current(channel));
+  const Slot& found = slot(channel.index);
+  return {static_cast<std::intptr_t>(found.handle), found.kind};
+}
+
+void Poller::stop(Channel channel, Operation operation) {
+  assert(operation == Operation::accept || operation == Operation::receive);
+  checked(channel).clear(operation == Operation::accept ? Slot::wants_accept : Slot::wants_receive);
+}
+
+void Poller::shutdown_send(Channel channel) {
+  Slot& ended = checked(channel);
+  assert(!ended.is(Slot::wants_send) && "a send is unfinished");
+  ended.set(Slot::said_all);
+  // It fails only when the peer is already gone, which receive() tells.
+  (void)::shutdown(ended.handle, SD_SEND);
+}
+
+// An operation of the slot, all of it written down before the call: its packet may be taken by the
+// time that the call returns.
+Act& Poller::begin(Slot& slot, Channel channel, Operation operation) {
+  ++slot.acts;
+  return acts_.take(channel, operation);
+}
+
+// `error` is what the call said. Where no packet will come the act is over.
+Poller::Begun Poller::begun(Slot& slot, Act& act, int error) {
+  if (error == WSA_IO_PENDING || (error == 0 && !slot.is(Slot::skips))) return Begun::pending;
+  end(slot, act);
+  return error == 0 ? Begun::done : Begun::failed;
+}
+
+void Poller::end(Slot& slot, Act& act) {
+  if (act.accepting != INVALID_SOCKET) {
+    ::closesocket(act.accepting);
+    act.accepting = INVALID_SOCKET;
+  }
+  --slot.acts;
+  acts_.give_back(act);
+}
+
+// The socket goes when nothing is under way on it any more. Closing it earlier would leave the
+// memory of operations to the kernel, and with a receive under way turn the last bytes that were
+// sent into a reset (libuv/libuv#3034).
+void Poller::close(Channel channel) {
+  Slot& closed = checked(channel);
+  closed.clear(Slot::wants_accept | Slot::wants_receive | Slot::wants_send | Slot::rests);
+  closed.set(Slot::closing);
+  if (closed.listening != nullptr) {
+    for (const SOCKET accepted : closed.listening->accepted) ::closesocket(accepted);
+    closed.listening->accepted.clear();
+  }
+  if (closed.acts > 0) {
+    // Not finding anything to cancel means that the packets are there already.
+    (void)::CancelIoEx(reinterpret_cast<HANDLE>(closed.handle), nullptr);
+    return;
+  }
+  ::closesocket(std::exchange(closed.handle, INVALID_SOCKET));
+  enqueue(closed, channel, ready_);
+}
+
+// The kernel had no room: another try at once could only fail again.
+void Poller::rest(Slot& slot, Channel channel) {
+  static constexpr Duration pause = std::chrono::milliseconds(10);
+  if (slot.is(Slot::rests)) return;
+  slot.set(Slot::rests);
+  if (resting_.empty()) rest_end_ = now_ + pause;
+  resting_.push_back(channel);
+}
+
+void Poller::end_rest() {
+  for (const Channel channel : resting_) {
+    if (!is_current(channel) || !slot(channel.index).is(Slot::rests)) continue;
+    Slot& rested = slot(channel.index);
+    rested.clear(Slot::rests);
+    change(rested, channel);
+    // A send that had no room is over: the caller is asked to offer it again.
+    if (rested.is(Slot::wants_send | Slot::readable)) enqueue(rested, channel, ready_);
+  }
+  resting_.clear();
+}
+
+// What a standing order needs again is asked for right before the wait.
+void Poller::start_changed() {
+  // By index: an operation that ends at once may add to the list.
+  for (std::size_t at = 0; at < changed_.size(); ++at) {
+    const Channel channel = changed_[at];
+    if (!is_current(channel)) continue;
+    Slot& changed = slot(channel.index);
+    changed.clear(Slot::changed);
+    if (changed.is(Slot::closing | Slot::rests)) continue;
+    if (changed.kind == SocketKind::listener) {
+      if (changed.is(Slot::wants_accept)) post_accepts(changed, channel);
+    } else if (changed.is(Slot::wants_receive) && !changed.is(Slot::armed | Slot::readable)) {
+      arm(changed, channel);
+    }
+  }
+  changed_.clear();
+}
+
+void Poller::wait(Duration limit) {
+  assert(!port_.has_packets() && turn_at_ == turn_.size() && "next() has more");
+  start_changed();
+  if (!resting_.empty()) limit = std::min(limit, rest_end_ - now_);
+  if (!ready_.empty() || !told_.empty()) limit = Duration::zero();
+  port_.wait(std::max(limit, Duration::zero()));
+  now_ = read_clock();
+  ++counters_.waits;
+  if (!resting_.empty() && now_ >= rest_end_) end_rest();
+  turn_.clear();
+  turn_.swap(ready_);
+  turn_at_ = 0;
+  told_in_turn_.clear();
+  told_in_turn_.swap(told_);
+  told_at_ = 0;
+  if (!port_.has_packets() && turn_.empty() && told_in_turn_.empty()) ++counters_.empty_waits;
+}
+
+void Poller::refresh() { now_ = read_clock(); }
+
+void Poller::wake() {
+  if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  // Without memory for the packet the next wake tries again.
+  if (!port_.post()) wake_pending_.store(false, std::memory_order_release);
+}
+
+bool Poller::next(Completion& completion) {
+  while (const OVERLAPPED_ENTRY* packet = port_.next()) {
+    if (packet->lpOverlapped == nullptr) {
+      wake_pending_.exchange(false, std::memory_order_acq_rel);
+      ++counters_.wakes;
+    } else if (finished(*packet, completion)) {
+      return true;
+    }
+  }
+  return next_queued(completion);
+}
+
+bool Poller::finished(const OVERLAPPED_ENTRY& packet, Completion& completion) {
+  Act& act = Act::of(*packet.lpOverlapped);
+  const Channel channel = act.channel;
+  assert(is_current(channel) && "a packet after the last one");
+  Slot& of = slot(channel.index);
+  int error = 0;
+  if (act.overlapped.Internal != 0) {
+    // An NTSTATUS; Winsock translates it for us.
+    DWORD count = 0;
+    DWORD flags = 0;
+    if (!::WSAGetOverlappedResult(of.handle, &act.overlapped, &count, FALSE, &flags)) {
+      error = ::WSAGetLastError();
+    }
+  }
+  const Operation operation = act.operation;
+  const bool is_told = act.is_told;
+  const SOCKET accepted = act.accepting;
+  if (operation == Operation::accept && error == 0 && !of.is(Slot::closing)) {
+    act.accepting = INVALID_SOCKET;  // it is a connection now
+  }
+  end(of, act);
+  if (of.is(Slot::closing)) [[unlikely]]
+    return finished_closing(of, channel, completion);
+  if (is_told) return false;
+  switch (operation) {
+    case Operation::receive:
+      of.clear(Slot::armed);
+      heard(of, error);
+      return of.is(Slot::wants_receive) && !of.is(Slot::queued) &&
+             perform_receive(of, channel, completion);
+    case Operation::send:
+      return finished_send(of, channel, packet.dwNumberOfBytesTransferred, error, completion);
+    case Operation::accept:
+      return finished_accept(of, channel, accepted, error, completion);
+    case Operation::connect:
+      return finished_connect(of, channel, error, completion);
+    case Operation::close:
+      break;
+  }
+  assert(false && "closing a socket brings no packet");
+  return false;
+}
+
+// Whatever it brought, nobody wants it any more; with the last one the socket can be closed.
+bool Poller::finished_closing(Slot& slot, Channel channel, Completion& completion) {
+  if (slot.acts > 0) return false;
+  ::closesocket(std::exchange(slot.handle, INVALID_SOCKET));
+  return perform(slot, channel, completion);
+}
+
+bool Poller::next_queued(Completion& completion) {
+  while (turn_at_ < turn_.size()) {
+    const Channel channel = turn_[turn_at_++];
+    if (!is_current(channel)) continue;
+    Slot& ready = slot(channel.index);
+    ready.clear(Slot::queued);
+    if (perform(ready, channel, completion)) return true;
+  }
+  while (told_at_ < told_in_turn_.size()) {
+    const Told& told = told_in_turn_[told_at_++];
+    if (is_current(told.channel) && perform_told(told, completion)) return true;
+  }
+  return false;
+}
+
+bool Poller::perform_told(const Told& told, Completion& completion) {
+  Slot& of = slot(told.channel.index);
+  if (of.is(Slot::closing)) return false;
+  // An accept that failed is no news to who has stopped accepting.
+  if (told.operation == Operation::accept && !of.is(Slot::wants_accept)) return false;
+  if (told.operation == Operation::send && of.kind == SocketKind::stream) {
+    of.clear(Slot::wants_send | Slot::sending);
+  }
+  fill(completion, told.operation, of, told.channel);
+  completion.error = told.error;
+  completion.count = 0;
+  completion.accepted = {};
+  return true;
+}
+
+// One thing that a slot has to tell beside packets.
+bool Poller::perform(Slot& slot, Channel channel, Completion& completion) {
+  if (slot.is(Slot::closing)) {
+    if (slot.acts > 0) return false;  // with the last packet, then
+    fill(completion, Operation::close, slot, channel);
+    give_back(channel);
+    return true;
+  }
+  if (slot.listening != nullptr) {
+    if (slot.listening->accepted.empty() || !slot.is(Slot::wants_accept)) return false;
+    const SOCKET accepted = slot.listening->accepted.front();
+    slot.listening->accepted.pop_front();
+    if (!slot.listening->accepted.empty()) enqueue(slot, channel, turn_);
+    change(slot, channel);
+    return deliver_accept(slot, channel, accepted, completion);
+  }
+  if (slot.is(Slot::rests)) return false;
+  if (slot.is(Slot::wants_send) && !slot.is(Slot::sending)) {
+    if (slot.is(Slot::readable)) enqueue(slot, channel, ready_);
+    return finished_send(slot, channel, 0, 0, completion);
+  }
+  return slot.is(Slot::readable) && slot.is(Slot::wants_receive) &&
+         perform_receive(slot, channel, completion);
+}
+
+}  // namespace tern::iocp
