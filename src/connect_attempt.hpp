@@ -27,10 +27,10 @@ class ConnectAttempt final : public Timer {
   void try_next();
 
  private:
-  // Shared with the resolver's thread, which may answer after the attempt, or its reactor, is gone.
-  struct Question;
+  class Asked;
 
   void fire() override;
+  void resolved(std::vector<Endpoint> endpoints, const std::error_code& error);
   bool try_one(const Endpoint& endpoint);
 
   Reactor::Core* core_;
@@ -39,7 +39,7 @@ class ConnectAttempt final : public Timer {
   std::vector<Endpoint> endpoints_;
   std::size_t next_ = 0;
   std::error_code last_error_;
-  std::shared_ptr<Question> question_;
+  std::shared_ptr<Asked> question_;
 };
 
 }  // namespace tern

@@ -6,6 +6,7 @@
 
 #include "src/connect_attempt.hpp"
 #include "src/reactor_core.hpp"
+#include "src/tls_state.hpp"
 
 namespace tern {
 namespace {
@@ -13,10 +14,12 @@ namespace {
 using State = Connection::State;
 
 // The drawing in include/tern/connection.hpp, as a table.
-constexpr bool may_follow(State from, State to) {
+[[maybe_unused]] constexpr bool may_follow(State from, State to) {
   switch (from) {
     case State::connecting:
-      return to == State::open || to == State::closing;
+      return to == State::handshaking || to == State::open || to == State::closing;
+    case State::handshaking:
+      return to == State::open || to == State::draining || to == State::closing;
     case State::open:
       return to == State::draining || to == State::closing;
     case State::draining:
@@ -51,6 +54,7 @@ ConnectionImpl::~ConnectionImpl() { drop_output(); }
 void ConnectionImpl::enter(State next) {
   assert(may_follow(state_, next));
   state_ = next;
+  plain_ = next == State::open && tls_ == nullptr;
   if (core_->borrower == this) core_->borrower = nullptr;  // only an open connection can reply
 }
 
@@ -64,6 +68,7 @@ bool ConnectionImpl::accept(Socket socket, std::error_code& error) {
 }
 
 void ConnectionImpl::open() {
+  if (tls_ != nullptr) return begin_handshake();
   if (state_ == State::connecting) enter(State::open);
   last_activity_ = core_->poller.now();
   start_timer();
@@ -76,8 +81,8 @@ void ConnectionImpl::open() {
 // Bytes for an open connection are what nearly every completion brings; this way is kept short, and
 // free of anything that needs a stack frame.
 void ConnectionImpl::completed(const Completion& completion) {
-  const bool is_plain = completion.operation == Operation::receive && state_ == State::open &&
-                        !completion.bytes.empty();
+  const bool is_plain =
+      completion.operation == Operation::receive && plain_ && !completion.bytes.empty();
   if (!is_plain) [[unlikely]]
     return completed_otherwise(completion);
   deliver(completion.bytes);
@@ -87,10 +92,11 @@ void ConnectionImpl::deliver(Slice bytes) {
   Reactor::Core& core = *core_;
   last_activity_ = core.poller.now();
   core.receiving = this;
-  // Where the kernel reads slices later, and behind what is queued already, a copy is needed; and
-  // nothing can be sent after our last word or to a peer that takes nothing.
-  const bool may_borrow = !core.poller.keeps_slices() && output_ == nullptr &&
-                          state_ == State::open && !has(flag_broken);
+  // Where the kernel reads slices later and the poller does not keep these for it, and behind what
+  // is queued already, a copy is needed; and nothing can be sent after our last word or to a peer
+  // that takes nothing.
+  const bool stays = !core.poller.keeps_slices() || core.poller.lends_bytes();
+  const bool may_borrow = stays && output_ == nullptr && state_ == State::open && !has(flag_broken);
   core.borrower = may_borrow ? this : nullptr;
   core.incoming = bytes;
   protocol_->received(*this, bytes);
@@ -142,7 +148,9 @@ void ConnectionImpl::on_close() {
 void ConnectionImpl::on_receive(const Completion& completion) {
   if (is_ending()) return;
   if (completion.error) return on_receive_error(completion.error);
-  if (completion.bytes.empty()) return on_peer_end();
+  const bool is_filtered = tls_ != nullptr && !has(flag_discarding);
+  if (completion.bytes.empty()) return is_filtered ? on_stream_end() : on_peer_end();
+  if (is_filtered) return on_ciphertext(completion.bytes);
   if (!has(flag_discarding)) return deliver(completion.bytes);
   // Until all was handed over, what is dropped counts for nothing, not against the lingering nor as
   // activity: a chatty peer must get our last bytes, and must read them to keep us here.
@@ -154,7 +162,7 @@ void ConnectionImpl::on_receive(const Completion& completion) {
 void ConnectionImpl::on_receive_error(const std::error_code& error) {
   clear(flag_receiving);
   // After close() the peer may leave as it likes, once it was handed everything.
-  if (has(flag_discarding) && output_ == nullptr && !has(flag_broken)) {
+  if (has(flag_discarding) && handed_over() && !has(flag_broken)) {
     return end(CloseReason::closed_locally);
   }
   end(reason_of(error), error);
@@ -172,7 +180,7 @@ void ConnectionImpl::on_peer_end() {
   set(flag_peer_ended);
   if (has(flag_broken)) return end(CloseReason::reset_by_peer, core_->causes[this]);
   if (!has(flag_discarding)) protocol_->ended(*this);
-  if (state_ == State::draining && output_ == nullptr) output_done();
+  if (state_ == State::draining && handed_over()) output_done();
 }
 
 void ConnectionImpl::on_send(const Completion& completion) {
@@ -183,6 +191,7 @@ void ConnectionImpl::on_send(const Completion& completion) {
     output_->consume(completion.count, core_->blocks);
     last_activity_ = core_->poller.now();
   }
+  output_->own(core_->blocks);
   send_queued();
 }
 
@@ -231,7 +240,7 @@ void ConnectionImpl::queue(Slice bytes) {
   if (state_ != State::open || has(flag_broken) || bytes.empty()) return;
   keep_reply();
   if (!make_room(bytes.size())) return;
-  output().append_copy(bytes, core_->blocks);
+  append([&](OutputQueue& output) { output.append_copy(bytes, core_->blocks); });
   queued_more();
 }
 
@@ -239,7 +248,7 @@ void ConnectionImpl::queue(const SharedBuffer& buffer) {
   if (state_ != State::open || has(flag_broken) || buffer.size() == 0) return;
   keep_reply();
   if (!make_room(buffer.size())) return;
-  output().append(buffer);
+  append([&](OutputQueue& output) { output.append(buffer, core_->blocks); });
   queued_more();
 }
 
@@ -257,7 +266,11 @@ void ConnectionImpl::send_reply() {
   if (rest.empty()) return output_done();
   set(flag_sending);
   if (!make_room(rest.size())) return;
-  output().append_copy(rest, core_->blocks);
+  if (core_->poller.lends_bytes()) {
+    output().append_lent(rest);
+  } else {
+    output().append_copy(rest, core_->blocks);
+  }
   pause_when_full();
 }
 
@@ -265,7 +278,20 @@ void ConnectionImpl::send_reply() {
 void ConnectionImpl::keep_reply() {
   if (core_->receiving != this || core_->reply.empty()) return;
   const Slice reply = std::exchange(core_->reply, {});
-  if (make_room(reply.size())) output().append_copy(reply, core_->blocks);
+  if (!make_room(reply.size())) return;
+  append([&](OutputQueue& output) { output.append_copy(reply, core_->blocks); });
+}
+
+// Whoever catches a std::bad_alloc of send() finds the connection as it was.
+template <class Append>
+void ConnectionImpl::append(const Append& append_to) {
+  try {
+    append_to(output());
+  } catch (...) {
+    OutputQueue*& queue = tls_ == nullptr ? output_ : tls_->plaintext;
+    if (queue != nullptr && queue->empty()) core_->give_back_queue(std::exchange(queue, nullptr));
+    throw;
+  }
 }
 
 bool ConnectionImpl::make_room(std::size_t bytes) {
@@ -277,8 +303,9 @@ bool ConnectionImpl::make_room(std::size_t bytes) {
 
 OutputQueue& ConnectionImpl::output() {
   if (core_->borrower == this) core_->borrower = nullptr;  // a reply would overtake the queue
-  if (output_ == nullptr) output_ = core_->take_queue();
-  return *output_;
+  OutputQueue*& queue = tls_ == nullptr ? output_ : tls_->plaintext;
+  if (queue == nullptr) queue = core_->take_queue();
+  return *queue;
 }
 
 void ConnectionImpl::queued_more() {
@@ -295,6 +322,17 @@ void ConnectionImpl::flush() {
 
 // REQUIRES no send is unfinished. Ends with an empty queue, or with an unfinished send.
 void ConnectionImpl::send_queued() {
+  send_output();
+  if (tls_ != nullptr) {
+    while (!has(flag_sending) && encrypt_queued()) continue;
+    if (is_ending()) return;
+  }
+  pause_when_full();
+  resume_when_drained();
+  if (state_ == State::draining && handed_over()) output_done();
+}
+
+void ConnectionImpl::send_output() {
   while (output_ != nullptr && !output_->empty()) {
     std::array<Slice, slices_max>& slices = core_->slices;
     const std::size_t count = output_->gather(slices);
@@ -310,19 +348,27 @@ void ConnectionImpl::send_queued() {
       break;
     }
   }
-  if (output_ != nullptr && output_->empty()) drop_output();
-  pause_when_full();
-  resume_when_drained();
-  if (state_ == State::draining && output_ == nullptr) output_done();
+  if (output_ == nullptr || !output_->empty()) return;
+  core_->give_back_queue(std::exchange(output_, nullptr));
+  if (tls_ != nullptr) tls_->sealed_bytes = 0;
 }
 
 void ConnectionImpl::drop_output() {
+  if (tls_ != nullptr && tls_->plaintext != nullptr) {
+    core_->give_back_queue(std::exchange(tls_->plaintext, nullptr));
+  }
   if (output_ == nullptr) return;
   core_->give_back_queue(std::exchange(output_, nullptr));
 }
 
+// Nothing is queued, neither here nor in front of the filter.
+bool ConnectionImpl::handed_over() const {
+  return output_ == nullptr && (tls_ == nullptr || tls_->plaintext == nullptr);
+}
+
 std::size_t ConnectionImpl::bytes_queued() const {
-  const std::size_t queued = output_ == nullptr ? 0 : output_->bytes();
+  std::size_t queued = output_ == nullptr ? 0 : output_->bytes();
+  if (tls_ != nullptr) queued = user_bytes(queued);
   return core_->receiving == this ? queued + core_->reply.size() : queued;
 }
 
@@ -344,6 +390,7 @@ void ConnectionImpl::resume_when_drained() {
 // All that was queued is the kernel's, and no more will be queued.
 void ConnectionImpl::output_done() {
   if (is_ending() || has(flag_sending)) return;
+  if (tls_ != nullptr && !said_goodbye()) return;
   if (has(flag_peer_ended)) {
     return end(has(flag_discarding) ? CloseReason::closed_locally : CloseReason::finished);
   }
@@ -367,9 +414,13 @@ void ConnectionImpl::finish_sending() {
 }
 
 void ConnectionImpl::close_gracefully() {
-  if (state_ == State::connecting) return end(CloseReason::closed_locally);
-  if (is_ending() || has(flag_discarding)) return;
-  if (state_ == State::open) enter(State::draining);
+  const bool has_begun = state_ != State::connecting && state_ != State::handshaking;
+  if (!has_begun) return end(CloseReason::closed_locally);
+  if (!is_ending() && !has(flag_discarding)) begin_lingering();
+}
+
+void ConnectionImpl::begin_lingering() {
+  if (state_ != State::draining) enter(State::draining);
   set(flag_discarding);
   linger_bytes_left_ =
       static_cast<std::uint32_t>(std::min<std::size_t>(limits_->linger_bytes_max, UINT32_MAX));
@@ -382,13 +433,19 @@ void ConnectionImpl::end(CloseReason reason, const std::error_code& error, bool 
   if (is_ending()) return;
   enter(State::closing);
   reason_ = reason;
-  if (error) {
-    core_->causes[this] = error;
+  std::error_code cause = error;
+  if (tls_ != nullptr && tls_->failed) {  // the first cause counts
+    reason_ = tls_->failure;
+    cause = tls_->error;
+  }
+  if (cause) {
+    core_->causes[this] = cause;
   } else {
     core_->causes.erase(this);
   }
   if (core_->receiving == this) core_->reply = {};
   cancel();
+  if (tls_ != nullptr) forget_tls();
   // A completion kernel may be reading the slices until the last completion.
   if (!has(flag_sending)) drop_output();
   core_->attempts.erase(this);
@@ -414,7 +471,8 @@ void ConnectionImpl::set_paused(bool paused) {
 
 void ConnectionImpl::update_receiving() {
   if (is_ending() || state_ == State::connecting || has(flag_peer_ended)) return;
-  const bool wanted = has(flag_discarding) || !has(flag_paused | flag_output_full);
+  bool wanted = has(flag_discarding) || !has(flag_paused | flag_output_full);
+  if (tls_ != nullptr) wanted = tls_wants_input(wanted);
   if (wanted == has(flag_receiving)) return;
   if (wanted) {
     set(flag_receiving);
@@ -427,7 +485,7 @@ void ConnectionImpl::update_receiving() {
 
 void ConnectionImpl::change_limits(const Limits& limits) {
   limits_ = &limits;
-  if (is_ending() || state_ == State::connecting) return;
+  if (is_ending() || state_ == State::connecting || state_ == State::handshaking) return;
   start_timer();
   // The watermarks are looked at when the queue is: drained() must not be called from here.
   if (output_ != nullptr) queued_more();
@@ -449,11 +507,17 @@ void ConnectionImpl::start_timer() {
 
 void ConnectionImpl::fire() {
   if (is_ending()) return;
+  if (state_ == State::handshaking) {
+    return end(CloseReason::handshake_timeout, std::make_error_code(std::errc::timed_out));
+  }
   // Nothing re-arms the timer when bytes move; it looks when it fires, and waits for the rest.
   if (core_->poller.now() - last_activity_ < silence_max()) return start_timer();
   if (has(flag_discarding) && has(flag_shut_down)) return end(CloseReason::closed_locally);
+  const Time quiet_since = last_activity_;
+  if (tls_ != nullptr && handed_over()) said_goodbye();
+  last_activity_ = quiet_since;
   // What did not leave is lost: the peer must not take the bytes before it for all there was.
-  end(CloseReason::idle_timeout, {}, output_ != nullptr);
+  end(CloseReason::idle_timeout, {}, !handed_over());
 }
 
 // --- the public face ---
@@ -476,7 +540,8 @@ Connection::Connection(Reactor::Core& core, Protocol& protocol, const Limits& li
       protocol_(&protocol),
       limits_(&limits),
       last_activity_(core.poller.now()),
-      state_(state) {}
+      state_(state),
+      plain_(state == State::open) {}
 
 void Connection::send(std::span<const std::byte> bytes) { impl(*this).queue(bytes); }
 void Connection::send(std::string_view text) { impl(*this).queue(std::as_bytes(std::span(text))); }
@@ -488,6 +553,8 @@ void Connection::pause() { impl(*this).set_paused(true); }
 void Connection::resume() { impl(*this).set_paused(false); }
 std::size_t Connection::queued_bytes() const { return impl(*this).bytes_queued(); }
 void Connection::set_limits(const Limits& limits) { impl(*this).change_limits(limits); }
+std::optional<TlsInfo> Connection::tls() const { return impl(*this).tls_info(); }
+Duration Connection::handshake_time() const { return impl(*this).handshake_took(); }
 Reactor& Connection::reactor() const { return core_->reactor; }
 
 Endpoint Connection::local() const {
@@ -506,6 +573,8 @@ std::string_view to_string(Connection::State state) {
   switch (state) {
     case State::connecting:
       return "connecting";
+    case State::handshaking:
+      return "handshaking";
     case State::open:
       return "open";
     case State::draining:

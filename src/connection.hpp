@@ -3,13 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <system_error>
 
 #include "backends/poller.hpp"
+#include "src/tls/filter.hpp"
 #include "tern/connection.hpp"
 #include "tern/timer.hpp"
 
 namespace tern {
+
+struct TlsState;
 
 // Whoever made a connection and counts those that are alive.
 class ConnectionSource {
@@ -25,6 +30,8 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
  public:
   ConnectionImpl(Reactor::Core& core, Protocol& protocol, const Limits& limits, State state,
                  ConnectionSource* source);
+  // It will speak TLS; `peer_name` is whom a client expects. REQUIRES nothing has happened yet.
+  void use_tls(std::shared_ptr<TlsContext> context, std::string peer_name);
   ~ConnectionImpl() override;
 
   // Takes the accepted socket. On failure the socket is closed and the connection is to be
@@ -35,8 +42,10 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   Channel channel() const { return channel_; }
   // None while an address has failed and the next one is still to be tried.
   bool has_socket() const { return channel_.valid() && !is_ending() && !has(flag_channel_closing); }
-  // The socket is connected: opened() is called.
+  // The socket is connected: opened() is called, with TLS after the handshake.
   void open();
+  // Input that was held back is taken in now.
+  void take_held_input();
 
   void queue(Slice bytes);
   void queue(const SharedBuffer& buffer);
@@ -47,6 +56,8 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void set_paused(bool paused);
   void change_limits(const Limits& limits);
   std::size_t bytes_queued() const;
+  std::optional<TlsInfo> tls_info() const;
+  Duration handshake_took() const;
 
   // Ends the connection at once. `reset`: the peer shall see a reset, not an end.
   void end(CloseReason reason, const std::error_code& error = {}, bool reset = false);
@@ -92,9 +103,14 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void keep_reply();
   bool make_room(std::size_t bytes);
   OutputQueue& output();
+  template <class Append>
+  void append(const Append& append_to);
   void queued_more();
   void send_queued();
+  void send_output();
+  bool handed_over() const;
   void drop_output();
+  void begin_lingering();
   void pause_when_full();
   void resume_when_drained();
   void output_done();
@@ -102,10 +118,34 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   Duration silence_max() const;
   void start_timer();
 
+  // --- TLS (connection_tls.cpp) ---
+  void begin_handshake();
+  void leave_handshakes();
+  void established();
+  void on_ciphertext(Slice bytes);
+  void on_stream_end();
+  bool takes_input() const;
+  bool holds_input() const;
+  bool tls_wants_input(bool wanted);
+  void wait_turn();
+  void take_in(Slice ciphertext);
+  bool shake(tls::Wire& wire);
+  bool read_plaintext(tls::Wire& wire);
+  bool tls_ended(tls::Result result);
+  void deliver_plaintext(Slice plaintext);
+  void encrypt_reply();
+  bool encrypt_queued();
+  bool encrypt(Slice plaintext, std::size_t& count);
+  void send_ciphertext();
+  std::size_t user_bytes(std::size_t ciphertext_bytes) const;
+  bool said_goodbye();
+  void fail_tls(CloseReason reason, const std::error_code& error);
+  void forget_tls();
+
   Channel channel_;
-  ConnectionSource* source_;
   std::uint32_t linger_bytes_left_ = 0;
-  CloseReason reason_ = CloseReason::finished;
+  ConnectionSource* source_;
+  std::unique_ptr<TlsState> tls_;  // null: plain
 };
 
 }  // namespace tern

@@ -9,9 +9,35 @@
 
 namespace tern {
 
-struct ConnectAttempt::Question {
-  std::mutex mutex;
-  ConnectAttempt* asker;  // null when nobody waits for the answer any more
+// Shared with the resolver's thread, which may answer after the attempt, or its reactor, is gone.
+class ConnectAttempt::Asked final : public Question, public std::enable_shared_from_this<Asked> {
+ public:
+  explicit Asked(ConnectAttempt& asker) : asker_(&asker) {}
+
+  void answer(std::vector<Endpoint> endpoints, const std::error_code& error) override {
+    // While the lock is held the asker lives, and so does its reactor.
+    const std::scoped_lock lock(mutex_);
+    if (asker_ == nullptr) return;
+    asker_->core_->reactor.post(
+        [self = shared_from_this(), endpoints = std::move(endpoints), error]() mutable {
+          // On the loop's thread, where the asker dies: not meanwhile.
+          if (self->asker_ != nullptr) self->asker_->resolved(std::move(endpoints), error);
+        });
+  }
+
+  bool is_wanted() override {
+    const std::scoped_lock lock(mutex_);
+    return asker_ != nullptr;
+  }
+
+  void forget_asker() {
+    const std::scoped_lock lock(mutex_);
+    asker_ = nullptr;
+  }
+
+ private:
+  std::mutex mutex_;
+  ConnectAttempt* asker_;  // null when nobody waits for the answer any more
 };
 
 ConnectAttempt::ConnectAttempt(Reactor::Core& core, ConnectionImpl& connection,
@@ -21,39 +47,24 @@ ConnectAttempt::ConnectAttempt(Reactor::Core& core, ConnectionImpl& connection,
 }
 
 ConnectAttempt::~ConnectAttempt() {
-  if (question_ == nullptr) return;
-  const std::scoped_lock lock(question_->mutex);
-  question_->asker = nullptr;
+  if (question_ != nullptr) question_->forget_asker();
 }
 
 void ConnectAttempt::start(std::string host, std::uint16_t port) {
   if (const auto numeric = Endpoint::from_address(host, port)) return start({*numeric});
-  const auto answered = [](ConnectAttempt& attempt, std::vector<Endpoint> endpoints,
-                           const std::error_code& error) {
-    if (error) attempt.last_error_ = error;
-    attempt.start(std::move(endpoints));
-  };
+  std::error_code error;
   if (!Poller::Sockets::resolve_blocks) {
-    std::error_code error;
     auto endpoints = Poller::Sockets::resolve(host, port, error);
-    return answered(*this, std::move(endpoints), error);
+    return resolved(std::move(endpoints), error);
   }
-  question_ = std::make_shared<Question>();
-  question_->asker = this;
-  resolve_elsewhere(std::move(host), port,
-                    [question = question_, answered](std::vector<Endpoint> endpoints,
-                                                     const std::error_code& error) {
-                      // While the lock is held the asker lives, and so does its reactor.
-                      const std::scoped_lock lock(question->mutex);
-                      if (question->asker == nullptr) return;
-                      question->asker->core_->reactor.post(
-                          [question, answered, endpoints = std::move(endpoints), error]() mutable {
-                            // On the loop's thread, where the asker dies: not meanwhile.
-                            if (question->asker != nullptr) {
-                              answered(*question->asker, std::move(endpoints), error);
-                            }
-                          });
-                    });
+  question_ = std::make_shared<Asked>(*this);
+  resolve_elsewhere(std::move(host), port, question_, error);
+  if (error) resolved({}, error);
+}
+
+void ConnectAttempt::resolved(std::vector<Endpoint> endpoints, const std::error_code& error) {
+  if (error) last_error_ = error;
+  start(std::move(endpoints));
 }
 
 void ConnectAttempt::start(std::vector<Endpoint> endpoints) {
@@ -103,11 +114,22 @@ class NobodyListens final : public Protocol {
   void received(Connection&, std::span<const std::byte>) override {}
 };
 
+// The address without brackets and port. A Unix socket is on this machine.
+std::string address_text(const Endpoint& endpoint) {
+  if (!endpoint.is_ip()) return "localhost";
+  std::string text = endpoint.to_string();
+  text.erase(text.rfind(':'));
+  return text.front() == '[' ? text.substr(1, text.size() - 2) : text;
+}
+
 ConnectionImpl& begin(Reactor::Core& core, Protocol& protocol, const Limits& limits,
-                      const ConnectOptions& options) {
+                      const ConnectOptions& options, const std::string& peer_name) {
   static NobodyListens nobody;
   ConnectionImpl& connection = core.connections.make(core, core.ending ? nobody : protocol, limits,
                                                      Connection::State::connecting, nullptr);
+  if (options.tls != nullptr) {
+    connection.use_tls(options.tls, options.tls_name.empty() ? peer_name : options.tls_name);
+  }
   core.attempts.emplace(&connection, std::make_unique<ConnectAttempt>(core, connection, options));
   return connection;
 }
@@ -121,14 +143,15 @@ Connection& Connector::connect(const Endpoint& endpoint) {
 Connection& Connector::connect(std::vector<Endpoint> endpoints) {
   assert(!endpoints.empty());
   Reactor::Core& core = reactor_->core();
-  ConnectionImpl& connection = begin(core, *protocol_, *limits_, options_);
+  const std::string peer_name = options_.tls == nullptr ? "" : address_text(endpoints.front());
+  ConnectionImpl& connection = begin(core, *protocol_, *limits_, options_, peer_name);
   core.attempts.at(&connection)->start(std::move(endpoints));
   return connection;
 }
 
 Connection& Connector::connect(std::string host, std::uint16_t port) {
   Reactor::Core& core = reactor_->core();
-  ConnectionImpl& connection = begin(core, *protocol_, *limits_, options_);
+  ConnectionImpl& connection = begin(core, *protocol_, *limits_, options_, host);
   core.attempts.at(&connection)->start(std::move(host), port);
   return connection;
 }

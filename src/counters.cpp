@@ -14,6 +14,12 @@ std::string_view to_string(CloseReason reason) {
       return "aborted";
     case CloseReason::reset_by_peer:
       return "reset_by_peer";
+    case CloseReason::truncated:
+      return "truncated";
+    case CloseReason::tls_error:
+      return "tls_error";
+    case CloseReason::handshake_timeout:
+      return "handshake_timeout";
     case CloseReason::connect_failed:
       return "connect_failed";
     case CloseReason::idle_timeout:
@@ -51,6 +57,8 @@ Counters& Counters::operator+=(const Counters& other) {
   connected += other.connected;
   refused += other.refused;
   open_connections += other.open_connections;
+  handshakes += other.handshakes;
+  resumptions += other.resumptions;
   receive_pauses += other.receive_pauses;
   for (std::size_t i = 0; i < close_reason_count; ++i) closed[i] += other.closed[i];
   return *this;

@@ -84,12 +84,18 @@ void DatagramProtocol::closed(DatagramSocket&) {}
 DatagramSocket& DatagramSocket::open(Reactor& reactor, DatagramProtocol& protocol,
                                      const Endpoint& local, const Endpoint& remote,
                                      const SocketOptions& options) {
+  const Socket socket = open_datagram(local, remote, options);
   std::error_code error;
-  const Socket socket = Poller::Sockets::datagram(local, remote, options, error);
-  if (error) throw_open_error(local, remote, error);
   auto opened = std::make_unique<DatagramSocketImpl>(reactor.core(), protocol, socket, error);
   if (error) throw_open_error(local, remote, error);
   return *opened.release();  // dies with its last completion
+}
+
+Socket open_datagram(const Endpoint& local, const Endpoint& remote, const SocketOptions& options) {
+  std::error_code error;
+  const Socket socket = Poller::Sockets::datagram(local, remote, options, error);
+  if (error) throw_open_error(local, remote, error);
+  return socket;
 }
 
 namespace {

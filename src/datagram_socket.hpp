@@ -27,4 +27,8 @@ class DatagramSocketImpl final : public DatagramSocket, public Owner {
   bool sending_ = false;  // the kernel's send buffer is full; its `send` completion is to come
 };
 
+// A bound or connected datagram socket. Throws std::system_error with a message that names the
+// endpoint.
+Socket open_datagram(const Endpoint& local, const Endpoint& remote, const SocketOptions& options);
+
 }  // namespace tern

@@ -29,27 +29,61 @@ void BlockPool::give_back(Block* block) {
   }
 }
 
-void OutputQueue::append_copy(std::span<const std::byte> bytes, BlockPool& pool) {
-  bytes_ += bytes.size();
-  if (first_ < segments_.size() && segments_.back().block != nullptr) {
-    Segment& tail = segments_.back();
-    std::byte* const end = const_cast<std::byte*>(tail.data) + tail.size;
-    const auto used = static_cast<std::size_t>(end - tail.block->bytes());
-    const std::size_t fitting = std::min(bytes.size(), tail.block->capacity - used);
-    if (fitting > 0) std::memcpy(end, bytes.data(), fitting);
-    tail.size += fitting;
-    bytes = bytes.subspan(fitting);
-  }
-  if (bytes.empty()) return;
-  BlockPool::Block* block = pool.take(bytes.size());
-  std::memcpy(block->bytes(), bytes.data(), bytes.size());
-  segments_.push_back({{}, block, block->bytes(), bytes.size()});
+std::size_t OutputQueue::room_in_tail() const {
+  if (first_ == segments_.size() || segments_.back().block == nullptr) return 0;
+  const Segment& tail = segments_.back();
+  const auto used = static_cast<std::size_t>(tail.data + tail.size - tail.block->bytes());
+  return tail.block->capacity - used;
 }
 
-void OutputQueue::append(const SharedBuffer& buffer) {
-  const auto bytes = buffer.bytes();
+void OutputQueue::append_copy(std::span<const std::byte> bytes, BlockPool& pool) {
+  const std::size_t fitting = std::min(bytes.size(), room_in_tail());
+  const auto rest = bytes.subspan(fitting);
+  // What can fail comes first.
+  BlockPool::Block* block = nullptr;
+  if (!rest.empty()) {
+    if (segments_.size() == segments_.capacity()) segments_.reserve(2 * segments_.size() + 4);
+    block = pool.take(rest.size());
+  }
+  if (fitting > 0) {
+    Segment& tail = segments_.back();
+    std::memcpy(const_cast<std::byte*>(tail.data) + tail.size, bytes.data(), fitting);
+    tail.size += fitting;
+  }
+  if (block != nullptr) {
+    std::memcpy(block->bytes(), rest.data(), rest.size());
+    segments_.push_back({{}, block, block->bytes(), rest.size()});
+  }
   bytes_ += bytes.size();
+}
+
+// A small buffer behind copied bytes, or in a queue of many, is copied as well: a segment for each,
+// and a block for the next copy, would take many times the memory of what is queued.
+void OutputQueue::append(const SharedBuffer& buffer, BlockPool& pool) {
+  static constexpr std::size_t small_bytes = BlockPool::block_bytes / 4;
+  static constexpr std::size_t many_segments = 8;
+  const auto bytes = buffer.bytes();
+  const bool is_many = segments_.size() - first_ >= many_segments;
+  if (bytes.size() <= small_bytes && (is_many || room_in_tail() >= bytes.size())) {
+    return append_copy(bytes, pool);
+  }
   segments_.push_back({buffer, nullptr, bytes.data(), bytes.size()});
+  bytes_ += bytes.size();
+}
+
+void OutputQueue::append_lent(std::span<const std::byte> bytes) {
+  assert(empty());
+  bytes_ = bytes.size();
+  segments_.push_back({{}, nullptr, bytes.data(), bytes.size()});
+}
+
+void OutputQueue::own(BlockPool& pool) {
+  if (first_ == segments_.size()) return;
+  Segment& front = segments_[first_];
+  if (front.block != nullptr || front.shared.size() > 0) return;
+  front.block = pool.take(front.size);
+  std::memcpy(front.block->bytes(), front.data, front.size);
+  front.data = front.block->bytes();
 }
 
 std::size_t OutputQueue::gather(std::array<Slice, slices_max>& slices) const {

@@ -6,7 +6,8 @@
 //              ▼                       ▼
 //          ┌ copied bytes in a block ┐ ┌ shared buffer ┐ ┌ block with room left ┐
 //
-//   Small bytes are copied into blocks behind each other, so that many small sends are one slice.
+//   Small bytes are copied into blocks behind each other, so that many small sends are one slice,
+//   and so that the memory of a queue is at most about four times what is queued.
 //   Bytes already written never move or change: a completion kernel may be reading them.
 #pragma once
 
@@ -57,8 +58,13 @@ class OutputQueue {
   bool empty() const { return bytes_ == 0; }
   std::size_t bytes() const { return bytes_; }
 
+  // Both throw std::bad_alloc, and have done nothing then.
   void append_copy(std::span<const std::byte> bytes, BlockPool& pool);
-  void append(const SharedBuffer& buffer);
+  void append(const SharedBuffer& buffer, BlockPool& pool);
+  // Bytes that somebody else keeps until own(). REQUIRES empty.
+  void append_lent(std::span<const std::byte> bytes);
+  // Copies what is left of lent bytes.
+  void own(BlockPool& pool);
   // The next slices to be sent, in order. Returns how many.
   std::size_t gather(std::array<Slice, slices_max>& slices) const;
   // The kernel took this many bytes. REQUIRES at most bytes().
@@ -68,11 +74,12 @@ class OutputQueue {
  private:
   struct Segment {
     SharedBuffer shared;                // either this ...
-    BlockPool::Block* block = nullptr;  // ... or this holds the bytes
+    BlockPool::Block* block = nullptr;  // ... or this holds the bytes; neither: they are lent
     const std::byte* data = nullptr;
     std::size_t size = 0;
   };
 
+  std::size_t room_in_tail() const;
   void drop_front(BlockPool& pool);
 
   std::vector<Segment> segments_;

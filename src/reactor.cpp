@@ -11,6 +11,7 @@ namespace tern {
 
 Reactor::Core::Core(Reactor& owner, const ReactorOptions& options)
     : reactor(owner),
+      receive_bytes(options.receive_bytes),
       poller(PollerOptions{options.receive_bytes, options.datagram_bytes}),
       wheel(poller.now()) {}
 
@@ -146,13 +147,16 @@ void Reactor::Core::bury_the_dead() {
   if (connection_died) connection_died();
 }
 
-Duration Reactor::Core::wait_limit(Duration limit) const {
+Duration Reactor::Core::wait_limit(Duration limit) {
   const bool has_work = mailbox.load(std::memory_order_relaxed) != nullptr || !dirty.empty() ||
                         !dying.empty() || !dead.empty() ||
                         stop_requested.load(std::memory_order_relaxed);
   if (has_work) return Duration::zero();
   const Time earliest = wheel.earliest();
   if (earliest == Time::max()) return limit;
+  // The turn has taken time. Where that might matter, the clock is read again.
+  static constexpr Duration soon = std::chrono::seconds(1);
+  if (earliest - poller.now() < soon) poller.refresh();
   const Time now = poller.now();
   return earliest <= now ? Duration::zero() : std::min(limit, earliest - now);
 }

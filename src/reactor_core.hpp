@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chosen.hpp>
 #include <functional>
+#include <list>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -33,14 +34,21 @@ struct Reactor::Core {
   std::size_t run_tasks();
   void hand_down_output();
   void bury_the_dead();
-  Duration wait_limit(Duration limit) const;
+  Duration wait_limit(Duration limit);
 
   // --- output ---
   void mark_dirty(ConnectionImpl& connection) { dirty.push_back(&connection); }
+  // --- TLS (connection_tls.cpp) ---
+  // Whether one more step of a handshake may be made in this turn. Each costs as much as hundreds
+  // of messages, which must not wait for all of them.
+  bool take_handshake_step();
+  void take_held_input();
+
   OutputQueue* take_queue();
   void give_back_queue(OutputQueue* queue);
 
   Reactor& reactor;
+  const std::size_t receive_bytes;
   bool in_turn = false;
   bool ending = false;  // the reactor is being destroyed
   Poller poller;
@@ -69,6 +77,16 @@ struct Reactor::Core {
   std::array<Slice, slices_max> slices;
   BlockPool blocks;
   std::vector<std::unique_ptr<OutputQueue>> spare_queues;
+
+  // TLS: accepted connections in their handshake, the oldest first; those whose held input is to
+  // be taken in; and room for the plaintext and the ciphertext of the call in hand.
+  std::list<ConnectionImpl*> handshakes;
+  std::list<ConnectionImpl*> waiting;
+  bool waiting_is_posted = false;
+  std::uint64_t handshake_turn = 0;
+  unsigned handshake_steps = 0;  // made in that turn
+  std::vector<std::byte> plaintext;
+  std::vector<std::byte> ciphertext;  // empty whenever a protocol is called
 
   std::atomic<Task*> mailbox{nullptr};
   std::atomic<std::thread::id> loop_thread{};

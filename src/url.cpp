@@ -136,7 +136,8 @@ bool parse_authority(std::string_view text, std::string_view authority, std::str
 }  // namespace
 
 bool Url::parse(std::string_view text, Url& url, std::string& problem) {
-  constexpr std::string_view forms = "tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH";
+  constexpr std::string_view forms =
+      "tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or unix:/PATH";
   const std::size_t colon = text.find(':');
   if (text.empty()) {
     problem = "the address is empty; write " + std::string(forms);
@@ -148,19 +149,15 @@ bool Url::parse(std::string_view text, Url& url, std::string& problem) {
   if (colon == std::string_view::npos || text.substr(colon, 3) != "://") {
     return fail(problem, "scheme is missing", text, forms);
   }
-  if (scheme == "tls") {
-    problem =
-        "tls:// in " + quoted(text) + " needs TLS, which this build does not have; write tcp://";
-    return false;
-  }
   Url parsed;
   if (scheme == "udp") {
     parsed.scheme = Scheme::udp;
+  } else if (scheme == "tls") {
+    parsed.scheme = Scheme::tls;
   } else if (scheme != "tcp") {
     return fail(problem, "unknown scheme " + quoted(scheme), text, forms);
   }
-  const std::string_view advice =
-      parsed.scheme == Scheme::tcp ? "tcp://HOST:PORT" : "udp://HOST:PORT";
+  const std::string advice = std::string(tern::to_string(parsed.scheme)) + "://HOST:PORT";
   if (!parse_authority(text, text.substr(colon + 3), advice, parsed, problem)) return false;
   url = std::move(parsed);
   return true;
@@ -182,6 +179,8 @@ std::string_view to_string(Scheme scheme) {
       return "udp";
     case Scheme::local:
       return "unix";
+    case Scheme::tls:
+      return "tls";
   }
   return "unknown";
 }

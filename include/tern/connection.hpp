@@ -2,18 +2,28 @@
 //
 //                    connect ok             finish(), close()         both sides have ended,
 //     connecting ───────────────► open ───────────────────► draining ─── or close limits ──┐
-//         │                        │                           │                           │
-//         │ failed, abort()        │ abort(), reset, timeout,  │ abort(), reset, timeout   │
-//         │                        │ output_limit              │                           ▼
-//         └────────────────────────┴───────────────────────────┴──────────────────────► closing
+//         │  │                    ▲ │                          ▲ │                         │
+//         │  └──► handshaking ────┘ │                          │ │                         │
+//         │ TLS      │  │    agreed │                          │ │                         │
+//         │          │  └───────────│── refused: the peer is ──┘ │                         │
+//         │ failed,  │ abort(),     │ abort(), reset, timeout,   │ abort(), reset, timeout │
+//         │ abort()  │ reset, time  │ output_limit       told    │                         ▼
+//         └──────────┴──────────────┴────────────────────────────┴────────────────────► closing
 //                                                                                          │
-//     An accepted connection begins in `open`.               the poller's last completion  ▼
-//                                                                                       closed
+//     An accepted connection begins in `open`,               the poller's last completion  ▼
+//     with TLS in `handshaking`.                                                        closed
+//
+//   handshaking  TLS only: who we are and how we speak is being agreed on; nothing can be sent yet.
 //   open      Both directions, until the peer's end: then we may still send.
 //   draining  We have said all: queued output leaves, then our half is shut down. After finish()
 //             input is still delivered; after close() it is read and dropped, so that the peer is
 //             not reset before it read our last bytes (lingering close).
 //   closing   The socket is going; no callback but closed() will come.
+//
+//   With TLS bytes are encrypted on the way; all else is the same. That we have said all is told
+//   to the peer (close_notify), and ended() means that the peer has told us; a stream that ends
+//   without it is `truncated`. What cannot be agreed on, or is broken, is `tls_error`. A connection
+//   whose handshake fails hears closed() alone.
 //
 //   OWNERSHIP  A reactor owns its connections: they are made by a Listener, a Server or a
 //              Connector, and die after closed() returns. Hold a Connection* only until then.
@@ -30,6 +40,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -40,6 +51,7 @@
 #include "tern/reactor.hpp"
 #include "tern/shared_buffer.hpp"
 #include "tern/time.hpp"
+#include "tern/tls.hpp"
 
 namespace tern {
 
@@ -75,6 +87,11 @@ struct Limits {
   // Neither bytes received nor bytes taken by the kernel for this long: closed with reason
   // idle_timeout. Zero: never. Costs nothing for each message: the timer looks when it fires.
   Duration idle_timeout = std::chrono::minutes(5);
+  // TLS: the handshake must be over by then, however busy the peer is. Zero: never.
+  Duration handshake_timeout = std::chrono::seconds(10);
+  // TLS: accepted connections of one reactor in their handshake. One more, and the oldest of them
+  // is given up, so that those who only wait do not keep others out.
+  std::size_t handshakes_max = 10'000;
   // Lingering close: after close(), when all output was handed over, input is read and dropped
   // until the peer has ended, or was silent for so long, or sent so many bytes (a receive counts
   // for at least a 1,024th of them).
@@ -84,7 +101,7 @@ struct Limits {
 
 class TERN_API Connection {
  public:
-  enum class State : std::uint8_t { connecting, open, draining, closing, closed };
+  enum class State : std::uint8_t { connecting, handshaking, open, draining, closing, closed };
 
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -119,6 +136,10 @@ class TERN_API Connection {
   Time last_activity() const { return last_activity_; }
   Endpoint local() const;
   Endpoint peer() const;
+  // What was agreed on; nothing without TLS, and before opened().
+  std::optional<TlsInfo> tls() const;
+  // How long the handshake took, by the times of its turns; zero without TLS, and before opened().
+  Duration handshake_time() const;
   Reactor& reactor() const;
   const Limits& limits() const { return *limits_; }
   // Replaces the limits, e.g. after a log-in. `limits` must outlive the connection.
@@ -143,6 +164,8 @@ class TERN_API Connection {
   Time last_activity_;
   std::uint16_t flags_ = 0;
   State state_;
+  bool plain_;  // open, and without TLS: what is received goes straight to the protocol
+  CloseReason reason_ = CloseReason::finished;
 };
 
 // "open", "draining", ...

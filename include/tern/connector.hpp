@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -33,6 +34,12 @@ struct ConnectOptions {
   // The local address to connect from, e.g. 127.0.0.2 with port 0; Family::none: the kernel's
   // choice. Beyond 28,000 connections to one endpoint a client needs several of these.
   Endpoint source;
+  // Connections speak TLS with this client's context; null: plain. opened() follows the handshake,
+  // which has a deadline of its own (Limits::handshake_timeout).
+  std::shared_ptr<TlsContext> tls;
+  // The name that the peer must prove to have; empty: the host that connect() is given, or the
+  // address of its first endpoint.
+  std::string tls_name;
 };
 
 class TERN_API Connector {

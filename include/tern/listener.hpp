@@ -29,6 +29,8 @@ class Acceptor;
 
 struct ListenerOptions {
   ListenOptions listen;
+  // Connections speak TLS with this server's context; null: plain.
+  std::shared_ptr<TlsContext> tls;
   // Connections of this listener alive at once.
   std::size_t connections_max = 1'000'000;
   // How long accepting rests when the system has no room for another connection.

@@ -29,7 +29,8 @@ namespace tern {
 
 enum class Balance : std::uint8_t {
   // Each reactor listens on its own (SO_REUSEPORT) and the kernel spreads connections by a hash.
-  // Cheapest; uneven with few connections. Unix sockets, and one reactor alone, hand over instead.
+  // Cheapest; uneven with few connections. Unix sockets, one reactor alone, and systems that do not
+  // balance (macOS, NetBSD, OpenBSD) hand over instead; datagrams then come to the first reactor.
   kernel,
   // The first reactor accepts and gives each connection to the reactor with the fewest.
   hand_over,
@@ -57,17 +58,21 @@ class TERN_API Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Binds; returns where, with the port the kernel chose if 0 was asked. REQUIRES not started.
-  Endpoint listen(const Endpoint& endpoint, const ProtocolFactory& factory);
+  // Binds; returns where, with the port the kernel chose if 0 was asked. With `tls`, a server's
+  // context, its connections speak TLS; null: what ServerOptions::listener says. REQUIRES not
+  // started.
+  Endpoint listen(const Endpoint& endpoint, const ProtocolFactory& factory,
+                  std::shared_ptr<TlsContext> tls = nullptr);
   Endpoint listen_datagrams(const Endpoint& endpoint, const DatagramProtocolFactory& factory);
 
   void start();
   // Until drain() or stop() has ended every reactor.
   void join();
 
-  // Graceful end: listeners and datagram sockets close at once; idle connections are finished; busy
-  // ones are served until they end, or until `timeout` has passed and they are aborted (reason
-  // drain_timeout). Returns at once; join() returns as soon as the last connection is gone.
+  // Graceful end: who waits in a listener's queue is still taken in, then listeners and datagram
+  // sockets close at once; idle connections are finished; busy ones are served until they end, or
+  // until `timeout` has passed and they are aborted (reason drain_timeout). Returns at once; join()
+  // returns as soon as the last connection is gone.
   void drain(Duration timeout);
   // Ends now; open connections are aborted.
   void stop();
@@ -81,6 +86,7 @@ class TERN_API Server {
  private:
   struct Worker;
   struct State;
+  class SetUp;
   std::unique_ptr<State> state_;
 };
 

@@ -1,7 +1,8 @@
 // Named socket settings, applied by listeners, connectors and datagram sockets.
 //
-//   Plain values, any thread. A setting that the platform refuses makes the set-up call throw
-//   std::system_error with the setting's name; nothing is dropped silently.
+//   Plain values, any thread. A setting that the platform refuses makes the set-up call fail with
+//   the platform's error; a connector's connection ends with it. Settings of TCP have no meaning
+//   for Unix sockets and datagrams, and are left out there.
 //
 // Sources: socket(7), tcp(7), ip(7), ipv6(7).
 #pragma once
@@ -12,7 +13,8 @@
 
 namespace tern {
 
-// Keep-alive probes of an idle connection. Resolution: whole seconds, at least 1 s.
+// Keep-alive probes of an idle connection. Resolution: whole seconds, at least 1 s. OpenBSD has its
+// own times for the whole system: operation_not_supported.
 struct KeepAlive {
   std::chrono::seconds idle{60};      // silence before the first probe
   std::chrono::seconds interval{10};  // between probes
@@ -30,8 +32,9 @@ struct SocketOptions {
   std::optional<std::uint32_t> receive_buffer_bytes;
   std::optional<std::uint32_t> send_buffer_bytes;
   // SO_REUSEPORT: several listeners (or datagram sockets) on one port, one for each reactor, and
-  // the kernel spreads what comes over them. Heeded by listeners and datagram sockets.
-  // Backends: epoll, io_uring, simulated. Elsewhere set-up fails with operation_not_supported.
+  // the kernel spreads what comes over them. Heeded by listeners and datagram sockets. A Server
+  // sets it for its own reactors by itself; set here, other processes may share its ports as well.
+  // Linux, FreeBSD and the simulated network. Elsewhere set-up fails with operation_not_supported.
   bool reuse_port = false;
 };
 

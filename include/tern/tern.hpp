@@ -15,5 +15,7 @@
 #include "tern/socket_options.hpp"
 #include "tern/time.hpp"
 #include "tern/timer.hpp"
+#include "tern/tls.hpp"
+#include "tern/tls_certificates.hpp"
 #include "tern/url.hpp"
 #include "tern/version.hpp"

@@ -14,7 +14,7 @@
 
 namespace tern {
 
-enum class Scheme : std::uint8_t { tcp, udp, local };
+enum class Scheme : std::uint8_t { tcp, udp, local, tls };
 
 struct Url {
   Scheme scheme = Scheme::tcp;

@@ -78,7 +78,7 @@ FAULT_CASE(accept_without_room_for_long) {
     loop.stop(listener, Operation::accept);
     const std::size_t failures = Fault::failures();
     const std::size_t turns = loop.turns_during(30ms);
-    EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+    EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
     EXPECT_EQUAL(Fault::failures(), failures);
   }
   loop.accept(listener);
@@ -125,7 +125,7 @@ FAULT_CASE(receive_fails) {
     loop.until([&server = server] { return server.finished(); }, "the error");
     EXPECT(server.receive_error == system_error(errno_value));
     const std::size_t turns = loop.turns_during(10ms);
-    EXPECT_NOTE(turns <= 3, "turns: " + std::to_string(turns));
+    EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
     EXPECT_EQUAL(server.completions, 1U);
   }
 }

@@ -157,8 +157,10 @@ CORE_CASE("lingering: close() after the peer's end closes at once") {
   CHECK(pair.server.reason == CloseReason::closed_locally);
 }
 
-CORE_CASE("lingering: close() after finish() drops what still comes") {
-  Stage stage;
+CORE_CASE("lingering: close() after finish() drops what still comes, even if paused") {
+  Limits limits;
+  limits.linger_timeout = 1h;  // its end is not what closes here
+  Stage stage(limits);
   Pair pair = stage.pair();
   stage.client.on_ended = [](Connection&) {};
   pair.server.connection->finish();
@@ -183,6 +185,21 @@ CORE_CASE("lingering: a peer that resets after it was handed everything is no er
   stage.until_closed(pair);
   CHECK(pair.server.reason == CloseReason::closed_locally);
   CHECK(stage.count(CloseReason::reset_by_peer) == 0);
+}
+
+CORE_CASE("lingering: a peer that resets before it was handed everything is told") {
+  SocketOptions small;
+  small.send_buffer_bytes = small.receive_buffer_bytes = 8192;
+  Stage stage({}, small);
+  Pair pair = stage.pair();
+  pair.client.connection->pause();
+  pair.server.connection->send(std::string(500'000, 'x'));
+  pair.server.connection->close();
+  stage.settle();
+  pair.client.connection->abort();
+  stage.until_closed(pair);
+  CHECK(pair.server.reason == CloseReason::reset_by_peer);
+  CHECK(pair.server.error);
 }
 
 CORE_CASE("lingering: a peer that never reads is ended by the idle timeout, however it talks") {
@@ -271,6 +288,25 @@ CORE_CASE("idle timeout: off, changed, and of a peer that does not read") {
   CHECK(pair.server.reason == CloseReason::idle_timeout);
   if (pair.client.connection != nullptr) pair.client.connection->set_limits(hasty);
   stage.until_closed(pair);
+}
+
+CORE_CASE("idle timeout: the peer must not take a part of the output for all of it") {
+  Limits limits;
+  limits.idle_timeout = 20ms;
+  SocketOptions small;
+  small.send_buffer_bytes = small.receive_buffer_bytes = 8192;
+  Stage stage(limits, small);
+  stage.client_limits.idle_timeout = Duration::zero();
+  Pair pair = stage.pair();
+  pair.client.connection->pause();
+  pair.server.connection->send(std::string(500'000, 'x'));
+  stage.until([&] { return pair.server.closed == 1; }, "the timeout");
+  CHECK(pair.server.reason == CloseReason::idle_timeout);
+  pair.client.connection->resume();
+  stage.until_closed(pair);
+  CHECK(pair.client.received_bytes < 500'000);
+  CHECK(pair.client.ended == 0);
+  CHECK(pair.client.reason == CloseReason::reset_by_peer);
 }
 
 CORE_CASE("idle timeout: also of a connection that has said its last word") {

@@ -1,5 +1,12 @@
 // Names of the real world: looked up on other threads while the loop goes on. Only on kernels, for
 // the simulated network knows its names at once.
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "src/resolver.hpp"
 #include "tests/unit/stage.hpp"
 
 using namespace tern;
@@ -50,6 +57,60 @@ TEST_CASE("connector names: aborted while looking up, by the protocol and by the
     }
   }
   CHECK(client.closed_count() == 60);
+}
+
+// With all helper threads held up, questions pile up that nobody wants any more.
+TEST_CASE("connector names: what nobody waits for is not asked") {
+  struct Gate {
+    std::mutex mutex;
+    std::condition_variable changed;
+    unsigned held = 0;
+    bool open = false;
+  };
+  class Asked final : public Question {
+   public:
+    Asked(std::shared_ptr<Gate> gate, bool wanted) : gate_(std::move(gate)), wanted_(wanted) {}
+    void answer(std::vector<Endpoint>, const std::error_code&) override {
+      std::unique_lock lock(gate_->mutex);
+      ++gate_->held;
+      gate_->changed.notify_all();
+      gate_->changed.wait(lock, [&] { return gate_->open; });
+      answered = true;
+    }
+    bool is_wanted() override { return wanted_; }
+
+    std::atomic<bool> answered{false};
+
+   private:
+    std::shared_ptr<Gate> gate_;
+    bool wanted_;
+  };
+  const auto gate = std::make_shared<Gate>();
+  const auto ask = [&](bool wanted) {
+    const auto asked = std::make_shared<Asked>(gate, wanted);
+    std::error_code error;
+    resolve_elsewhere("localhost", 1, asked, error);
+    CHECK_FALSE(error);
+    return asked;
+  };
+  for (int i = 0; i < 4; ++i) ask(true);
+  {
+    std::unique_lock lock(gate->mutex);
+    gate->changed.wait(lock, [&] { return gate->held == 4; });
+  }
+  std::vector<std::weak_ptr<Asked>> unwanted;
+  for (int i = 0; i < 100; ++i) unwanted.push_back(ask(false));
+  const auto wanted = ask(true);
+  for (const auto& each : unwanted) CHECK(each.expired());  // no longer queued
+  const auto last = ask(false);                             // still queued, and passed over
+  const auto after = ask(true);
+  {
+    const std::scoped_lock lock(gate->mutex);
+    gate->open = true;
+    gate->changed.notify_all();
+  }
+  while (!wanted->answered || !after->answered) std::this_thread::yield();
+  CHECK_FALSE(last->answered);
 }
 
 TEST_CASE("connector names: the deadline counts while looking up") {

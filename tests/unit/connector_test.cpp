@@ -112,7 +112,8 @@ CORE_CASE("connector: when no address answers, the last error is told") {
   Seen& missing_last = stage.client.adopt(connector.connect({closed, missing}));
   stage.until([&] { return stage.client.closed_count() == 2; }, "both to fail");
   CHECK(refused_last.error == std::errc::connection_refused);
-  CHECK(missing_last.error == std::errc::no_such_file_or_directory);
+  CHECK(missing_last.error == (has_sockets_by_path() ? std::errc::no_such_file_or_directory
+                                                     : std::errc::address_family_not_supported));
 }
 
 CORE_CASE("connector: the deadline is for all addresses together, and never early") {

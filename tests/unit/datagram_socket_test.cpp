@@ -256,7 +256,8 @@ CORE_CASE("datagrams: what cannot be opened is said with the place") {
     }
   };
   CHECK(problem(taken.local(), {}).starts_with("bind udp://" + taken.local().to_string()));
-  CHECK(problem(*Endpoint::from_address("192.0.2.77", 0), {}).starts_with("bind udp://192.0.2.77"));
+  CHECK(problem(*Endpoint::from_address("2001:db8::77", 0), {})
+            .starts_with("bind udp://[2001:db8::77]"));
   CHECK(problem(*Endpoint::from_address("::1", 0), taken.local())
             .starts_with("connect udp://" + taken.local().to_string()));
   CHECK_FALSE(problem({}, {}).empty());

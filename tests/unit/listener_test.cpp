@@ -1,7 +1,10 @@
 // Listeners: where they listen, whom they turn away, and what is left when they close.
 #include "tern/listener.hpp"
 
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <system_error>
 #include <vector>
 
 #include "tests/support/temporary_path.hpp"
@@ -56,9 +59,11 @@ CORE_CASE("listener: IPv4, IPv6 and Unix sockets") {
   const Endpoint ipv6 = talk_over(*Endpoint::from_address("::1", 0));
   CHECK(ipv6.family() == Family::ipv6);
   CHECK(ipv6.port() != 0);
+  if (!has_sockets_by_path()) return;
   const TemporaryPath path;
   CHECK(talk_over(*Endpoint::local(path.string())).path() == path.string());
-  CHECK(talk_over(*Endpoint::local(path.string())).path() == path.string());  // a stale file
+  CHECK_FALSE(std::filesystem::exists(path.string()));
+  CHECK(talk_over(*Endpoint::local(path.string())).path() == path.string());
 }
 
 CORE_CASE("listener: what cannot be listened on is said with the place") {
@@ -192,8 +197,16 @@ CORE_CASE("listener: two on one port share it when both say so") {
   Reactor reactor;
   ListenerOptions options;
   options.listen.socket.reuse_port = true;
-  Listener first(reactor, loopback(), server, limits, options);
-  Listener second(reactor, first.local(), server, limits, options);
+  std::optional<Listener> sharing;
+  try {
+    sharing.emplace(reactor, loopback(), server, limits, options);
+  } catch (const std::system_error& error) {
+    REQUIRE(error.code() == std::errc::operation_not_supported);
+    MESSAGE("left out: this system balances no listeners");
+    return;
+  }
+  const Listener& first = *sharing;
+  const Listener second(reactor, first.local(), server, limits, options);
   CHECK(first.local() == second.local());
   Connector connector(reactor, client, limits);
   for (int i = 0; i < 20; ++i) client.adopt(connector.connect(first.local()));

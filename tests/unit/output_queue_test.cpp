@@ -55,14 +55,33 @@ TEST_CASE("output queue: small copies share a slice, shared buffers are slices o
   }
   std::array<Slice, slices_max> slices;
   CHECK(queue.gather(slices) == 1);
-  const SharedBuffer shared = SharedBuffer::copy_of("shared");
-  queue.append(shared);
+  const SharedBuffer shared = SharedBuffer::copy_of(std::string(1000, 's'));
+  queue.append(shared, pool);
   queue.append_copy(bytes_of("small"), pool);
   CHECK(queue.gather(slices) == 3);
   CHECK(slices[1].data() == shared.bytes().data());  // not copied
-  CHECK(offered(queue) == expected + "sharedsmall");
+  CHECK(offered(queue) == expected + std::string(1000, 's') + "small");
   queue.clear(pool);
   CHECK(queue.empty());
+}
+
+TEST_CASE("output queue: small pieces of either kind share slices, so that memory is bounded") {
+  BlockPool pool;
+  OutputQueue queue;
+  std::string expected;
+  const SharedBuffer line = SharedBuffer::copy_of(std::string(50, 'l'));
+  for (int i = 0; i < 1000; ++i) {
+    queue.append_copy(bytes_of("[12:34:56]"), pool);
+    queue.append(line, pool);
+    expected += "[12:34:56]" + std::string(50, 'l');
+  }
+  std::array<Slice, slices_max> slices;
+  CHECK(queue.gather(slices) <= 8 + 60'000 / BlockPool::block_bytes);
+  CHECK(offered(queue) == expected);
+  queue.clear(pool);
+  for (int i = 0; i < 1000; ++i) queue.append(line, pool);
+  CHECK(queue.gather(slices) <= 8 + 50'000 / BlockPool::block_bytes + 1);
+  queue.clear(pool);
 }
 
 TEST_CASE("output queue: bytes that are offered stay where they are while more is queued") {
@@ -83,13 +102,13 @@ TEST_CASE("output queue: bytes that are offered stay where they are while more i
 TEST_CASE("output queue: one gather sees a bounded number of slices") {
   BlockPool pool;
   OutputQueue queue;
-  const SharedBuffer shared = SharedBuffer::copy_of("x");
-  for (int i = 0; i < 200; ++i) queue.append(shared);
-  CHECK(queue.bytes() == 200);
-  CHECK(offered(queue) == std::string(slices_max, 'x'));
-  queue.consume(slices_max, pool);
-  CHECK(queue.bytes() == 200 - slices_max);
-  CHECK(offered(queue) == std::string(slices_max, 'x'));
+  const SharedBuffer shared = SharedBuffer::copy_of(std::string(1000, 'x'));
+  for (int i = 0; i < 200; ++i) queue.append(shared, pool);
+  CHECK(queue.bytes() == 200'000);
+  CHECK(offered(queue).size() == slices_max * 1000);
+  queue.consume(slices_max * 1000, pool);
+  CHECK(queue.bytes() == 200'000 - slices_max * 1000);
+  CHECK(offered(queue).size() == slices_max * 1000);
   queue.clear(pool);
 }
 
@@ -97,7 +116,7 @@ TEST_CASE("output queue: shared bytes live as long as they are queued, and no lo
   BlockPool pool;
   OutputQueue queue;
   SharedBuffer shared = SharedBuffer::copy_of("kept alive by the queue");
-  queue.append(shared);
+  queue.append(shared, pool);
   shared = {};
   CHECK(offered(queue) == "kept alive by the queue");
   queue.consume(queue.bytes(), pool);
@@ -125,7 +144,7 @@ TEST_CASE("output queue: random appends and consumes agree with a string") {
           break;
         case 2:
           if (size == 0) break;
-          queue.append(SharedBuffer::copy_of(text));
+          queue.append(SharedBuffer::copy_of(text), pool);
           expected += text;
           position += size;
           break;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <numeric>
 #include <thread>
 
@@ -17,6 +18,19 @@ using namespace tern::test;
 namespace {
 
 std::unique_ptr<Protocol> make_echo(Reactor&) { return std::make_unique<protocols::Echo>(); }
+
+// Some systems let many listen on a port and give everything to one of them; tern refuses that.
+bool can_share_ports() {
+  ServerOptions options;
+  options.listener.listen.socket.reuse_port = true;
+  try {
+    Server(options).listen(loopback(), make_echo);
+    return true;
+  } catch (const std::system_error& error) {
+    REQUIRE(error.code() == std::errc::operation_not_supported);
+    return false;
+  }
+}
 
 // Clients on the test's own thread.
 struct Clients {
@@ -185,6 +199,7 @@ TEST_CASE("server: handed over, connections are even, however they come") {
 }
 
 TEST_CASE("server: a Unix socket is handed over, for nobody balances it") {
+  if (!has_sockets_by_path()) return;
   const TemporaryPath path;
   ServerOptions options;
   options.workers = 2;
@@ -195,6 +210,27 @@ TEST_CASE("server: a Unix socket is handed over, for nobody balances it") {
   Clients clients;
   clients.greet(where, 10);
   CHECK(server.connections() == std::vector<std::size_t>{5, 5});
+}
+
+TEST_CASE("server: a Unix socket's file goes with it, unless it is a successor's") {
+  const TemporaryPath path;
+  const Endpoint where = *Endpoint::local(path.string());
+  const auto end = [](Server& server) {
+    server.start();
+    server.drain(1h);
+    server.join();
+  };
+  auto first = std::make_unique<Server>();
+  first->listen(where, make_echo);
+  std::filesystem::remove(path.string());
+  auto second = std::make_unique<Server>();
+  second->listen(where, make_echo);
+  end(*first);
+  first.reset();
+  CHECK(std::filesystem::exists(path.string()));
+  end(*second);
+  second.reset();
+  CHECK_FALSE(std::filesystem::exists(path.string()));
 }
 
 TEST_CASE("server: the limit of connections is for all reactors and listeners together") {
@@ -266,6 +302,142 @@ TEST_CASE("server: drained, idle connections are ended and the end comes at once
   // The port is free.
   Server another;
   CHECK(another.listen(where, make_echo) == where);
+}
+
+TEST_CASE("server: drained, who waits to be accepted is still served") {
+  for (const Balance balance : {Balance::kernel, Balance::hand_over}) {
+    ServerOptions options;
+    options.workers = 3;
+    options.balance = balance;
+    options.drain_quiet = 1h;
+    Server server(options);
+    const Endpoint where = server.listen(loopback(), make_echo);
+    Clients clients;
+    // The server has not begun when it is told to end, so all of them are in the queue.
+    for (int i = 0; i < 150; ++i) clients.connect(where);
+    clients.until([&] { return clients.reactor.counters().connected == 150; }, "connections");
+    server.drain(1h);
+    server.start();
+    for (Seen& each : clients.protocol.seen) {
+      each.connection->send("last words");
+      each.connection->finish();
+    }
+    clients.until_all_closed();
+    for (const Seen& each : clients.protocol.seen) {
+      CHECK(each.received == "last words");
+      CHECK(each.reason == CloseReason::finished);
+    }
+    server.join();
+    CHECK(sum(server.counters()).refused == 0);
+  }
+}
+
+TEST_CASE("server: drained, who waits is served however busy the reactor is") {
+  // Holds up the reactor until it is told to go on.
+  class Held final : public Protocol {
+   public:
+    explicit Held(std::atomic<bool>& may_go_on) : may_go_on_(may_go_on) {}
+    void received(Connection& connection, std::span<const std::byte> bytes) override {
+      while (!may_go_on_) std::this_thread::yield();
+      connection.send(bytes);
+    }
+
+   private:
+    std::atomic<bool>& may_go_on_;
+  };
+  std::atomic<bool> may_go_on{true};
+  ServerOptions options;
+  options.drain_quiet = 1h;
+  Server server(options);
+  const Endpoint where =
+      server.listen(loopback(), [&](Reactor&) { return std::make_unique<Held>(may_go_on); });
+  server.start();
+  Clients clients;
+  clients.greet(where, 400);  // more than one wait of the kernel tells of
+  clients.protocol.on_opened = {};
+  may_go_on = false;
+  const auto say = [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) clients.protocol.seen[i].connection->send("hello");
+    clients.reactor.turn(Duration::zero());
+    clients.reactor.turn(Duration::zero());
+  };
+  say(0, 400);
+  for (int i = 0; i < 50; ++i) clients.connect(where);
+  clients.until([&] { return clients.reactor.counters().connected == 450; }, "connections");
+  say(400, 450);
+  server.drain(1h);
+  may_go_on = true;
+  for (Seen& each : clients.protocol.seen) each.connection->finish();
+  clients.until_all_closed();
+  for (const Seen& each : clients.protocol.seen) {
+    CHECK(each.reason == CloseReason::finished);
+    CHECK(each.received.ends_with("hello"));
+  }
+  server.join();
+}
+
+TEST_CASE("server: drained, an end is an end for those who connect again as well") {
+  class Again final : public Protocol {
+   public:
+    Again(Reactor& reactor, const Endpoint& peer)
+        : connector_(reactor, *this, limits_), peer_(peer) {
+      connector_.connect(peer_);
+    }
+    void received(Connection&, std::span<const std::byte>) override {}
+    void closed(Connection&, CloseReason, const std::error_code&) override {
+      connector_.connect(peer_);
+    }
+
+   private:
+    Limits limits_;
+    Connector connector_;
+    Endpoint peer_;
+  };
+  Server upstream;
+  const Endpoint where = upstream.listen(loopback(), make_echo);
+  upstream.start();
+  Server server;
+  server.listen(loopback(),
+                [&](Reactor& reactor) { return std::make_unique<Again>(reactor, where); });
+  server.start();
+  server.drain(10ms);
+  server.join();
+}
+
+TEST_CASE("server: drained and at once stopped") {
+  for (const Balance balance : {Balance::kernel, Balance::hand_over}) {
+    ServerOptions options;
+    options.workers = 3;
+    options.balance = balance;
+    Server server(options);
+    const Endpoint where = server.listen(loopback(), make_echo);
+    Clients clients;
+    for (int i = 0; i < 50; ++i) clients.connect(where);
+    clients.until([&] { return clients.reactor.counters().connected == 50; }, "connections");
+    server.drain(1h);
+    server.stop();
+    server.start();
+    server.join();
+  }
+}
+
+TEST_CASE("server: its port is its own, unless it is to be shared") {
+  for (const bool shared : {false, true}) {
+    ServerOptions options;
+    options.workers = 2;
+    options.listener.listen.socket.reuse_port = shared;
+    Server first(options);
+    Server second(options);
+    if (shared && !can_share_ports()) continue;
+    const Endpoint where = first.listen(loopback(), make_echo);
+    if (shared) {
+      CHECK(second.listen(where, make_echo) == where);
+    } else {
+      CHECK_THROWS_WITH_AS(second.listen(where, make_echo),
+                           doctest::Contains(("listen tcp://" + where.to_string()).c_str()),
+                           std::system_error);
+    }
+  }
 }
 
 TEST_CASE("server: drained, busy connections are served until they end") {

@@ -29,10 +29,18 @@
 #include "tern/reactor.hpp"
 #include "tests/support/case.hpp"
 #include "tests/support/pattern.hpp"
+#include "tests/support/tls.hpp"
 
 namespace tern::test {
 
 using namespace std::chrono_literals;
+
+// Whether connections of a Stage speak TLS: the same cases are compiled twice.
+#if defined(TERN_STAGE_TLS)
+inline constexpr bool stage_speaks_tls = true;
+#else
+inline constexpr bool stage_speaks_tls = false;
+#endif
 
 inline constexpr bool is_simulated = Poller::name == std::string_view("simulated");
 
@@ -66,6 +74,14 @@ inline void in_each_world(void (*body)(World&)) {
 }
 
 inline Endpoint loopback(std::uint16_t port = 0) { return Endpoint::ipv4({127, 0, 0, 1}, port); }
+
+// Whether this system has Unix sockets.
+inline bool has_sockets_by_path() {
+  std::error_code error;
+  const Socket socket = Poller::Sockets::stream(Family::local, {}, {}, error);
+  if (socket.valid()) Poller::Sockets::close(socket);
+  return !error;
+}
 
 inline std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -224,6 +240,12 @@ struct Stage {
       : limits(all_limits), client_limits(all_limits), reactor(reactor_options) {
     ListenerOptions listener_options;
     listener_options.listen.socket = connect_options.socket = options;
+    if (stage_speaks_tls) {
+      static const auto server_context = make_tls_server(test_server_options());
+      static const auto client_context = make_tls_client(test_client_options());
+      listener_options.tls = server_context;
+      connect_options.tls = client_context;
+    }
     listener.emplace(reactor, loopback(), server, limits, listener_options);
   }
 

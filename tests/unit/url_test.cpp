@@ -74,16 +74,19 @@ TEST_CASE("url: what is printed is read back as the same") {
 
 TEST_CASE("url: the problem says what is wrong and what would be right") {
   CHECK(problem_of("") ==
-        "the address is empty; write tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH");
+        "the address is empty; write tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or "
+        "unix:/PATH");
   CHECK(problem_of("localhost") ==
-        "scheme is missing in 'localhost'; write tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH");
+        "scheme is missing in 'localhost'; write tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT "
+        "or unix:/PATH");
   CHECK(problem_of("127.0.0.1:7007").find("scheme is missing") == 0);
   CHECK(problem_of("tcp:/localhost:1").find("scheme is missing") == 0);
   CHECK(problem_of("http://localhost:80") ==
-        "unknown scheme 'http' in 'http://localhost:80'; write tcp://HOST:PORT, udp://HOST:PORT or "
-        "unix:/PATH");
-  CHECK(problem_of("tls://localhost:7443").find("needs TLS, which this build does not have") !=
-        std::string::npos);
+        "unknown scheme 'http' in 'http://localhost:80'; write tcp://HOST:PORT, "
+        "tls://HOST:PORT, udp://HOST:PORT or unix:/PATH");
+  CHECK(parsed("tls://localhost:7443").scheme == Scheme::tls);
+  CHECK(parsed("TLS://localhost:7443").to_string() == "tls://localhost:7443");
+  CHECK(problem_of("tls://localhost").find("write tls://HOST:PORT") != std::string::npos);
   CHECK(problem_of("tcp://localhost") ==
         "port is missing in 'tcp://localhost'; write tcp://HOST:PORT");
   CHECK(problem_of("udp://localhost:") ==
