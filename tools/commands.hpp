@@ -14,6 +14,7 @@ namespace tern::tool {
 void add_echo(CLI::App& app, int& exit_code);
 void add_connect(CLI::App& app, int& exit_code);
 void add_load(CLI::App& app, int& exit_code);
+void add_cert(CLI::App& app, int& exit_code);
 void add_demo(CLI::App& app, int& exit_code);
 
 }  // namespace tern::tool

@@ -31,6 +31,7 @@ enum ExitCode : int {
   exit_unavailable = 69,    // an address cannot be bound, reached or resolved
   exit_internal = 70,       // a bug
   exit_system = 71,         // a limit of the operating system: descriptors, memory, threads
+  exit_cannot_create = 73,  // a file exists, or cannot be created
   exit_configuration = 78,  // a configuration file is wrong
 };
 

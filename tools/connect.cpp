@@ -16,6 +16,7 @@ constexpr std::string_view manual = R"(Examples:
   printf 'hello\n' | tern connect tcp://127.0.0.1:7007
   tern connect --quit '' unix:/run/tern.sock < some.file > its.echo
   printf 'one\ntwo\n' | tern connect udp://127.0.0.1:7007
+  tern connect tls://echo.example:7443 --tls-ca certs/ca.pem
 
 What standard input gives is sent as it comes; what the peer sends goes to standard output, and
 nothing else does. At the end of the input (Ctrl-D) our half of the connection is closed and what
@@ -28,7 +29,8 @@ Signals: SIGINT, SIGTERM and SIGHUP end the session, exit code 0; a second one e
 (exit code 130, 143 or 129).
 
 Exit codes: 0 the session has ended, 1 the connection broke or standard input or output failed,
-64 wrong command line, 69 cannot connect or resolve, 70 a bug, 71 a limit of the system.)";
+64 wrong command line, 69 cannot connect or resolve, or the server is not who it should be, 70 a
+bug, 71 a limit of the system, 78 a certificate or key cannot be used.)";
 
 void read_quit_word(const std::string& text, ConnectSettings& settings) {
   if (text.find_first_of("\r\n") != std::string::npos) {
@@ -63,7 +65,7 @@ void add_connect(CLI::App& app, int& exit_code) {
   app.add_option_function<std::string>(
          "url",
          [settings](const std::string& text) { settings->url = read_remote_url("url", text); },
-         "tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH or unix:@NAME")
+         "tcp://, tls:// or udp://HOST:PORT, unix:/PATH or unix:@NAME")
       ->type_name("URL")
       ->required();
   add_text(app, "--quit", "WORD", settings->quit_word,
@@ -74,6 +76,7 @@ void add_connect(CLI::App& app, int& exit_code) {
                std::chrono::milliseconds(1));
   add_duration(app, "--wait", settings->wait,
                "silence that ends the session after the quit word, and over UDP after the input");
+  add_tls_client_options(app, settings->tls);
   // At a terminal the user wants to know that the connection stands; in a pipe it would be noise.
   add_log_options(app, is_terminal(Stream::input) ? LogLevel::info : LogLevel::warning);
   app.footer(std::string(manual));

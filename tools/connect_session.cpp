@@ -10,14 +10,20 @@ void ConnectSession::finish() const {
 }
 
 void ConnectSession::read_input() {
-  input_ = std::make_unique<Input>(
-      reactor_, [this](const std::string& bytes) { input_arrived(bytes); },
-      [this](const std::error_code& error) {
-        if (error) {
-          fail({exit_failure, fmt::format("cannot read standard input: {}", describe(error))});
-        }
-        input_ended();
-      });
+  try {
+    input_ = std::make_unique<Input>(
+        reactor_, [this](const std::string& bytes) { input_arrived(bytes); },
+        [this](const std::error_code& error) {
+          if (error) {
+            fail({exit_failure, fmt::format("cannot read standard input: {}", describe(error))});
+          }
+          input_ended();
+        });
+  } catch (const std::system_error& error) {
+    // The loop must close what is open before anybody may leave.
+    fail(unavailable("cannot read standard input", error.code()));
+    give_up();
+  }
 }
 
 void ConnectSession::stop_input() {

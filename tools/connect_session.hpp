@@ -13,11 +13,13 @@
 #include "tools/common.hpp"
 #include "tools/console.hpp"
 #include "tools/input.hpp"
+#include "tools/tls.hpp"
 
 namespace tern::tool {
 
 struct ConnectSettings {
   Url url;
+  TlsClientSettings tls;
   std::string quit_word = "exit";
   Duration connect_timeout = std::chrono::seconds(10);
   // After the quit word, and for datagrams after the end of the input: how long silence must last.

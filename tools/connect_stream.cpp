@@ -26,15 +26,20 @@ class StreamSession final : public ConnectSession, private Protocol {
     // with an echo server, which stops for the same reason, both would wait for ever.
     limits_.output_high_bytes = limits_.output_bytes_max = std::numeric_limits<std::size_t>::max();
     limits_.idle_timeout = Duration::zero();
+    limits_.handshake_timeout = settings.connect_timeout;
     // Whoever wants out has waited already, or does not want to.
     limits_.linger_timeout = Duration::zero();
   }
 
   void start() override {
     ConnectOptions options;
-    options.deadline = settings_.connect_timeout;
-    Connector connector(reactor_, *this, limits_, options);
     const Url& url = settings_.url;
+    options.deadline = settings_.connect_timeout;
+    if (url.scheme == Scheme::tls) {
+      options.tls = make_tls(settings_.tls);
+      options.tls_name = settings_.tls.name;
+    }
+    Connector connector(reactor_, *this, limits_, options);
     connection_ = url.scheme == Scheme::local
                       ? &connector.connect(Endpoint::local(url.path).value())
                       : &connector.connect(url.host, url.port);
@@ -54,6 +59,11 @@ class StreamSession final : public ConnectSession, private Protocol {
     } else {
       log(LogLevel::info, "connected to {}", connection.peer().to_string());
     }
+    if (const auto tls = connection.tls()) {
+      log(LogLevel::info, "{}, {}, {}{}", tls->version, tls->cipher, tls->peer_subject,
+          tls->protocol.empty() ? "" : ", " + tls->protocol);
+    }
+    opened_ = true;
     read_input();
   }
 
@@ -67,10 +77,10 @@ class StreamSession final : public ConnectSession, private Protocol {
     connection.finish();
   }
 
-  void closed(Connection& connection, CloseReason reason, const std::error_code& error) override {
+  void closed(Connection&, CloseReason reason, const std::error_code& error) override {
     connection_ = nullptr;
     recheck_timer_.cancel();
-    explain(connection, reason, error);
+    explain(reason, error);
     stop();
   }
 
@@ -139,7 +149,7 @@ class StreamSession final : public ConnectSession, private Protocol {
     }
   }
 
-  void explain(Connection& connection, CloseReason reason, const std::error_code& error) {
+  void explain(CloseReason reason, const std::error_code& error) {
     switch (reason) {
       case CloseReason::finished:
       case CloseReason::closed_locally:
@@ -147,6 +157,15 @@ class StreamSession final : public ConnectSession, private Protocol {
         return;
       case CloseReason::connect_failed:
         return fail(unavailable(fmt::format("cannot connect to {}", name()), error));
+      case CloseReason::handshake_timeout:
+      case CloseReason::tls_error:
+      case CloseReason::truncated:
+        if (!opened_) {
+          return fail({exit_unavailable,
+                       fmt::format("{}: TLS failed: {}", name(),
+                                   error ? describe(error) : std::string(to_string(reason)))});
+        }
+        break;
       case CloseReason::reset_by_peer:
       case CloseReason::idle_timeout:
       case CloseReason::output_limit:
@@ -157,14 +176,15 @@ class StreamSession final : public ConnectSession, private Protocol {
     // Who has taken leave does not mind how the peer does.
     if (leaving_) return;
     const std::string cause = error ? describe(error) : std::string(to_string(reason));
-    fail({exit_failure, fmt::format("{}: {}, after {} bytes received; {} bytes were not sent",
-                                    name(), cause, received_bytes_, connection.queued_bytes())});
+    fail({exit_failure,
+          fmt::format("{}: {}, after {} bytes received", name(), cause, received_bytes_)});
   }
 
   Limits limits_;
   Connection* connection_ = nullptr;
   QuitFilter quit_;
   bool leaving_ = false;
+  bool opened_ = false;
   std::size_t taken_bytes_ = 0;
   CallbackTimer recheck_timer_;
   Duration recheck_ = shortest_recheck;

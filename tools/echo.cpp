@@ -11,6 +11,7 @@
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
 #include "tools/serve.hpp"
+#include "tools/tls.hpp"
 #include "tools/units.hpp"
 
 namespace tern::tool {
@@ -20,6 +21,7 @@ constexpr unsigned workers_max = 1024;
 
 struct EchoOptions {
   ServeOptions serve;
+  TlsServerSettings tls;
   std::uint64_t connections_max = ListenerOptions{}.connections_max;
   std::uint64_t backlog = static_cast<std::uint64_t>(ListenOptions{}.backlog);
   // The watermarks follow the ones that are given, so that one option is enough.
@@ -134,6 +136,9 @@ void add_limits(CLI::App& app, EchoOptions& options) {
   add_duration(app, "--drain-timeout", options.serve.drain_timeout,
                "after SIGTERM or SIGINT, how long connections may go on before they are aborted")
       ->group("Limits");
+  add_duration(app, "--handshake-timeout", limits.handshake_timeout,
+               "end a TLS connection whose handshake is not over by then; 0: never")
+      ->group("Limits");
   add_count(app, "--max-connections", options.connections_max,
             "connections alive at once; a client above that is reset as soon as it comes", 1)
       ->group("Limits");
@@ -204,16 +209,19 @@ constexpr std::string_view examples = R"(Examples:
   tern echo --listen tcp://[::]:7007 --listen udp://*:7007 --workers auto
   tern echo --listen unix:/run/tern.sock --idle-timeout 30s
   tern echo --listen tcp://127.0.0.1:0 --stats 1s       any free port, rates each second
+  tern echo --listen tls://127.0.0.1:7443 --tls-cert certs/cert.pem --tls-key certs/key.pem
 
 Output: on standard output `listening URL` for each address, with its real port, then `ready`.
 The log goes to standard error.
 
-Signals: SIGTERM, SIGINT and SIGHUP drain: new connections are refused, idle ones are ended, busy
-ones are served until they end or --drain-timeout has passed; exit code 0. A second signal ends at
-once (exit code 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP).
+Signals: with TLS, SIGHUP reads certificates and keys again: new connections get the new ones,
+others live on, and a bad file changes nothing. SIGTERM, SIGINT, and SIGHUP without TLS, drain:
+new connections are refused, idle ones are ended, busy ones are served until they end or
+--drain-timeout has passed; exit code 0. A second signal ends at once (exit code 130 for SIGINT,
+143 for SIGTERM, 129 for SIGHUP).
 
 Exit codes: 0 drained, 1 standard output cannot be written, 64 wrong command line, 69 address
-unavailable, 70 a bug, 71 a limit of the system.
+unavailable, 70 a bug, 71 a limit of the system, 78 a certificate or key cannot be used.
 
 Environment: each option can be set by the variable in its brackets; the command line counts first.
 TERN_LISTEN may hold several addresses with spaces between them.)";
@@ -227,6 +235,10 @@ void add_echo(CLI::App& app, int& exit_code) {
   serve_options.listen.resize(1);
   Url::parse("tcp://127.0.0.1:7007", serve_options.listen.front(), problem);
   serve_options.server.workers = read_workers("auto");
+  serve_options.tls = [&settings = options->tls] { return make_tls(settings); };
+  serve_options.reload = [&settings = options->tls](TlsContext& context) {
+    reload_tls(context, settings);
+  };
   serve_options.protocol = [](Reactor&) { return std::make_unique<protocols::Echo>(); };
   serve_options.datagram_protocol = [](Reactor&) {
     return std::make_unique<protocols::DatagramEcho>();
@@ -237,7 +249,7 @@ void add_echo(CLI::App& app, int& exit_code) {
                           [&serve_options](const std::vector<std::string>& texts) {
                             serve_options.listen = read_listen(texts);
                           },
-                          "where: tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH or unix:@NAME; "
+                          "where: tcp://, tls:// or udp://HOST:PORT, unix:/PATH or unix:@NAME; "
                           "repeatable; port 0: any free one")
                        ->type_name("URL")
                        ->expected(1)
@@ -255,6 +267,7 @@ void add_echo(CLI::App& app, int& exit_code) {
                "print rates of all counters this often on standard error; 0: never");
   add_limits(app, *options);
   add_socket_options(app, *options);
+  add_tls_server_options(app, options->tls);
   add_log_options(app);
   app.footer(std::string(examples));
   app.callback([options, &exit_code] {

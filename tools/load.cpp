@@ -34,6 +34,7 @@ constexpr std::string_view examples = R"(Examples:
   tern load tcp://127.0.0.1:7007 -p 16 --json result.json --server-pid $(pgrep -f 'tern echo')
   tern load udp://127.0.0.1:7007 -p 4
   tern load unix:/run/tern.sock -n 1M                   exactly a million messages
+  tern load tls://127.0.0.1:7443 --tls-ca certs/ca.pem --churn --no-resume
 
 Closed loop: a connection sends its next message when one is answered, so latency includes the time
 that messages wait for each other, and a server that stalls is asked less often.
@@ -55,6 +56,19 @@ void settle(LoadOptions& options, const CLI::App& app) {
         fmt::format("--threads {} is more than -c {}: a thread would have nothing to do; write "
                     "at most {}",
                     options.threads, options.connections, options.connections));
+  }
+  if (options.churn) {
+    const char* other = options.depth > 1                 ? "--depth"
+                        : options.idle > 0                ? "--idle"
+                        : options.ramp > Duration::zero() ? "--ramp"
+                                                          : nullptr;
+    if (other != nullptr) {
+      refuse(
+          fmt::format("--churn and {} contradict each other: a connection has one message and "
+                      "then ends; drop one",
+                      other));
+    }
+    if (options.is_datagram()) refuse("--churn needs connections, and udp:// has none; drop it");
   }
   const std::size_t bytes = options.message_bytes;
   if (options.is_datagram() &&
@@ -181,7 +195,7 @@ void add_load_options(CLI::App& app, Registered& registered) {
   Url::parse("tcp://127.0.0.1:7007", options.url, problem);
   app.add_option_function<std::string>(
          "url", [&options](const std::string& text) { options.url = read_remote_url("url", text); },
-         "the server: tcp://HOST:PORT, udp://HOST:PORT, unix:/PATH or unix:@NAME")
+         "the server: tcp://, tls:// or udp://HOST:PORT, unix:/PATH or unix:@NAME")
       ->type_name("URL")
       ->default_str(options.url.to_string());
   add_count(app, "-c,--connections", registered.connections, "connections that send messages", 1,
@@ -201,6 +215,8 @@ void add_load_options(CLI::App& app, Registered& registered) {
   add_count(app, "--idle", registered.idle,
             "further connections that exchange one message and are then held open", 0,
             connections_max);
+  with_environment(
+      app.add_flag("--churn", options.churn, "make a new connection for each message"));
   add_duration(app, "--timeout", options.timeout,
                "how long a connect or an answer may take before it is an error",
                std::chrono::milliseconds(1));
@@ -214,6 +230,11 @@ void add_load_options(CLI::App& app, Registered& registered) {
       ->type_name("PID")
       ->default_str("");
   add_count(app, "--seed", options.seed, "of the pattern that is sent")->type_name("NUMBER");
+  with_environment(
+      app.add_flag_callback(
+             "--no-resume", [&options] { options.resume = false; }, "every handshake is a full one")
+          ->group("TLS"));
+  add_tls_client_options(app, options.tls);
   with_environment(
       app.add_flag("-q,--quiet", options.quiet, "print no progress and no summary, only errors"));
 }

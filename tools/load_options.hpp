@@ -7,11 +7,13 @@
 
 #include "tern/time.hpp"
 #include "tern/url.hpp"
+#include "tools/tls.hpp"
 
 namespace tern::tool {
 
 struct LoadOptions {
   Url url;
+  TlsClientSettings tls;
   std::size_t connections = 50;
   std::size_t idle = 0;  // further connections, held open without traffic
   std::size_t message_bytes = 64;
@@ -26,7 +28,9 @@ struct LoadOptions {
   std::uint64_t seed = 1;
   std::uint64_t server_pid = 0;  // 0: not asked for
   std::string json_path;         // "-": standard output; empty: none
+  bool churn = false;            // a connection for each message
   bool quiet = false;
+  bool resume = true;  // TLS: with the tickets of earlier connections
 
   bool by_count() const { return count != 0; }
   bool is_datagram() const { return url.scheme == Scheme::udp; }

@@ -72,8 +72,13 @@ LoadPlan make_load_plan(const LoadOptions& options) {
                                    options.server_pid));
   }
   check_json_path(options.json_path);
-  LoadPlan plan{options, {}};
+  LoadPlan plan{options, {}, {}};
   check_descriptors(plan);
+  if (options.url.scheme == Scheme::tls) {
+    TlsClientSettings settings = options.tls;
+    settings.options.resume = options.resume;
+    plan.tls = make_tls(settings);
+  }
   plan.targets = resolve_url(options.url);
   return plan;
 }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "tern/endpoint.hpp"
@@ -20,7 +21,8 @@ inline constexpr std::size_t connects_outstanding_max = 256;
 
 struct LoadPlan {
   LoadOptions options;
-  std::vector<Endpoint> targets;  // in the order to be tried; not empty
+  std::vector<Endpoint> targets;    // in the order to be tried; not empty
+  std::shared_ptr<TlsContext> tls;  // null: plain
 
   std::size_t clients() const { return options.connections + options.idle; }
   // Of the clients above, how many worker `worker` drives.

@@ -65,6 +65,7 @@ std::string heading(const LoadPlan& plan, const LoadResult& result) {
       fmt::format("{}: {}, {} messages, depth {}, {}", options.url.to_string(),
                   plural(options.connections, "connection"), format_size(options.message_bytes),
                   options.depth, plural(options.threads, "thread"));
+  if (options.churn) text += ", a new connection for each message";
   if (options.idle > 0) text += fmt::format(", {} idle", plural(options.idle, "connection"));
   if (options.by_count()) {
     text += fmt::format(", {}", plural(options.count, "message"));
@@ -199,7 +200,9 @@ std::string load_summary(const LoadPlan& plan, const LoadOutcome& outcome) {
                    seconds(result.elapsed()), figure(result.messages_per_second()),
                    figure(megabytes_per_second(plan, result))));
   line(text, "latency us", percentiles_text(result.measure.latency_ns));
-  line(text, "", "closed loop: latency includes queueing");
+  line(text, "",
+       plan.options.churn ? "closed loop: from the connect to the last byte of the echo"
+                          : "closed loop: latency includes queueing");
   if (result.measure.latency_ns.overflow() > 0) {
     line(text, "",
          fmt::format("{} were above {:.0f} s and are counted as that",
@@ -207,6 +210,12 @@ std::string load_summary(const LoadPlan& plan, const LoadOutcome& outcome) {
                      static_cast<double>(Histogram::value_max) / 1e9));
   }
   if (result.connect_ns.count() > 0) line(text, "connect us", percentiles_text(result.connect_ns));
+  if (result.handshake_ns.count() > 0) {
+    line(text, "tls us", percentiles_text(result.handshake_ns));
+    line(text, "",
+         fmt::format("{}, {} of them resumed", plural(result.handshake_ns.count(), "handshake"),
+                     grouped(result.resumed)));
+  }
   if (plan.options.is_datagram()) datagram_lines(text, result);
   error_lines(text, result.errors);
   usage_lines(text, plan, outcome);
@@ -219,6 +228,7 @@ std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome) {
   json.open();
   add_plan(json, plan);
   json.add("mode", "closed_loop")
+      .add("churn", plan.options.churn)
       .add("interrupted", outcome.interrupted)
       .add("connections_opened", result.opened)
       .add("duration_s", seconds(result.elapsed()))
@@ -227,6 +237,10 @@ std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome) {
       .add("megabytes_per_second", megabytes_per_second(plan, result));
   add_percentiles(json, "latency_us", result.measure.latency_ns);
   add_percentiles(json, "connect_us", result.connect_ns);
+  if (plan.tls != nullptr) {
+    add_percentiles(json, "handshake_us", result.handshake_ns);
+    json.add("handshakes_resumed", result.resumed);
+  }
   add_errors(json, result.errors);
   if (plan.options.is_datagram()) {
     const DatagramCounts& counts = result.measure.datagrams;

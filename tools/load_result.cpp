@@ -81,6 +81,8 @@ double LoadResult::messages_per_second() const {
 void LoadResult::merge(const LoadResult& other) {
   measure.merge(other.measure);
   connect_ns.merge(other.connect_ns);
+  handshake_ns.merge(other.handshake_ns);
+  resumed += other.resumed;
   errors.merge(other.errors);
   opened += other.opened;
   idle_opened += other.idle_opened;

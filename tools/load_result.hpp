@@ -74,7 +74,9 @@ struct LoadMeasure {
 
 struct LoadResult {
   LoadMeasure measure;
-  Histogram connect_ns;
+  Histogram connect_ns;       // until the socket was connected
+  Histogram handshake_ns;     // TLS: from then on, until both had agreed
+  std::uint64_t resumed = 0;  // of the handshakes
   LoadErrors errors;
   std::uint64_t opened = 0;       // busy connections that were opened
   std::uint64_t idle_opened = 0;  // idle ones that were opened and exchanged their message

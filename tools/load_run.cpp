@@ -53,7 +53,6 @@ class LoadRun final : public LoadEvents {
 
   const LoadPlan& plan_;
   ServerProcess server_;
-  std::vector<std::unique_ptr<LoadWorker>> workers_;
 
   std::mutex mutex_;  // for all below
   std::condition_variable changed_;
@@ -66,6 +65,8 @@ class LoadRun final : public LoadEvents {
   // The span in which any worker measures.
   Reading first_;
   Reading last_;
+  // Declared last, destroyed first: they tell us what they do.
+  std::vector<std::unique_ptr<LoadWorker>> workers_;
 };
 
 void LoadRun::count(unsigned& counter) {

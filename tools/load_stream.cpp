@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "tools/common.hpp"
@@ -15,24 +14,12 @@ namespace {
 // A connection queues at most this much, so that large messages cost no memory of their own.
 constexpr std::size_t queue_bytes_max = 256 * 1024;
 
-// The library's limits would stop our input while our output is queued, and an echo server stops
-// its input while its output is queued: both would wait for ever. Our queue is bounded by
-// queue_bytes_max instead, and time-outs are ours.
-Limits unlimited() {
-  Limits limits;
-  limits.output_high_bytes = std::numeric_limits<std::size_t>::max() / 2;
-  limits.output_low_bytes = limits.output_high_bytes;
-  limits.output_bytes_max = limits.output_high_bytes;
-  limits.idle_timeout = Duration::zero();
-  return limits;
-}
-
 }  // namespace
 
 StreamTraffic::StreamTraffic(Reactor& reactor, const LoadPlan& plan, LoadResult& result,
                              std::function<void()> changed)
     : Traffic(reactor, plan, result, std::move(changed)),
-      limits_(unlimited()),
+      limits_(load_limits(plan)),
       message_bytes_(plan.options.message_bytes),
       depth_(plan.options.depth),
       windowed_(message_bytes_ > queue_bytes_max / depth_) {}
@@ -45,13 +32,10 @@ void StreamTraffic::open(std::size_t number) {
   client.idle = plan_.is_idle(number);
   client.quota = plan_.share_of(number);
   client.send_index = client.receive_index = pattern_.first_index(number);
-  client.progress_ns = clock_ns();
   ++opening_;
   ++alive_;
-  ConnectOptions options;
-  options.deadline = plan_.options.timeout;
-  options.source = LoadPlan::source_of(number, targets_.front());
-  Connector connector(reactor_, *this, limits_, options);
+  client.progress_ns = clock_ns();
+  Connector connector(reactor_, *this, limits_, connect_options(number));
   client.connection = &connector.connect(targets_);
   client.connection->user_data = &client;
 }
@@ -59,7 +43,7 @@ void StreamTraffic::open(std::size_t number) {
 void StreamTraffic::opened(Connection& connection) {
   Client& client = *static_cast<Client*>(connection.user_data);
   const std::int64_t now_ns = clock_ns();
-  result_.connect_ns.record(static_cast<std::uint64_t>(now_ns - client.progress_ns));
+  record_opened(connection, now_ns - client.progress_ns);
   failed_in_a_row_ = 0;
   if (targets_.size() > 1) targets_.assign(1, connection.peer());
   if (client.idle) {
@@ -70,15 +54,6 @@ void StreamTraffic::opened(Connection& connection) {
   ++result_.opened;
   leave_state(client, State::ready);
   changed_();
-}
-
-void StreamTraffic::connect_failed(const std::error_code& error) {
-  ++failed_in_a_row_;
-  const LoadError kind = error == std::errc::connection_refused ? LoadError::connect_refused
-                         : error == std::errc::timed_out        ? LoadError::connect_timed_out
-                                                                : LoadError::connect_failed;
-  result_.errors.add(kind,
-                     fmt::format("connect {}: {}", plan_.options.url.to_string(), describe(error)));
 }
 
 // --- messages ------------------------------------------------------------------------------------
@@ -222,11 +197,8 @@ void StreamTraffic::unexpected(Client& client, std::span<const std::byte> bytes)
                      offset));
     return;
   }
-  const std::size_t index = pattern_.advance(client.receive_index, agreeing);
   fail(client, LoadError::wrong_bytes,
-       fmt::format("byte {} of what came back is 0x{:02x}, but 0x{:02x} was sent", offset,
-                   std::to_integer<unsigned>(bytes[agreeing]),
-                   std::to_integer<unsigned>(pattern_.piece(index)[0])));
+       wrong_byte_text(offset, bytes[agreeing], pattern_.advance(client.receive_index, agreeing)));
 }
 
 void StreamTraffic::ended(Connection& connection) {
@@ -246,7 +218,9 @@ void StreamTraffic::closed(Connection& connection, CloseReason reason,
                            const std::error_code& error) {
   Client& client = *static_cast<Client*>(connection.user_data);
   if (reason == CloseReason::connect_failed) {
-    connect_failed(error);
+    add_connect_error(error);
+  } else if (client.state == State::opening && is_tls_failure(reason)) {
+    add_handshake_error(reason, error);
   } else if (client.state != State::failed && client.state != State::closing) {
     ended_early(client, reason, error);
   }
@@ -276,11 +250,6 @@ void StreamTraffic::check() {
                        unanswered_text(client)));
     }
   }
-}
-
-Duration StreamTraffic::check_interval() const {
-  return std::clamp<Duration>(plan_.options.timeout / 8, std::chrono::milliseconds(10),
-                              std::chrono::seconds(1));
 }
 
 void StreamTraffic::give_up() {

@@ -31,7 +31,6 @@ class StreamTraffic final : public Traffic, private Protocol {
   void start() override;
   void stop_sending() override;
   void check() override;
-  Duration check_interval() const override;
   void give_up() override;
   void finish_all() override;
   void abort_all() override;
@@ -69,7 +68,6 @@ class StreamTraffic final : public Traffic, private Protocol {
   void fail(Client& client, LoadError error, const std::string& what);
   // Takes a client out of the gauge that its state belongs to.
   void leave_state(Client& client, State next);
-  void connect_failed(const std::error_code& error);
   void ended_early(Client& client, CloseReason reason, const std::error_code& error);
   std::string unanswered_text(const Client& client) const;
 

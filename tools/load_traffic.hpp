@@ -3,7 +3,8 @@
 // made a few times a run.
 //
 //        LoadWorker (phases, timers) ──► Traffic ──► StreamTraffic    Connector, Connection
-//             ▲                             │        DatagramTraffic  DatagramSocket
+//             ▲                             │        ChurnTraffic     the same, one a message
+//             │                             │        DatagramTraffic  DatagramSocket
 //             └──────── changed() ──────────┘
 //
 //   THREAD  The worker's reactor only.
@@ -13,9 +14,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "tern/connection.hpp"
+#include "tern/connector.hpp"
 #include "tern/reactor.hpp"
 #include "tern/time.hpp"
 #include "tools/load_pattern.hpp"
@@ -30,6 +35,14 @@ inline std::int64_t clock_ns() {
   return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
+
+// The library's limits would stop our input while our output is queued, and an echo server stops
+// its input while its output is queued: both would wait for ever. Traffic bounds what it queues by
+// itself, and time-outs are its own.
+Limits load_limits(const LoadPlan& plan);
+
+// A handshake that failed, when the connection was not opened yet.
+bool is_tls_failure(CloseReason reason);
 
 class Traffic {
  public:
@@ -52,7 +65,7 @@ class Traffic {
   virtual void stop_sending() = 0;
   // Ends clients whose answer is overdue.
   virtual void check() = 0;
-  virtual Duration check_interval() const = 0;
+  virtual Duration check_interval() const;
   // Ends the still unfinished ones: their answers are too late.
   virtual void give_up() = 0;
   // Closes all politely, so that the server has nothing to complain of; what it still sends is
@@ -72,6 +85,15 @@ class Traffic {
   bool settled() const { return targets_.size() == 1; }
 
  protected:
+  // How the client of that number connects (see LoadPlan::source_of).
+  ConnectOptions connect_options(std::size_t number) const;
+  // A connection is open, so long after it was begun.
+  void record_opened(const Connection& connection, std::int64_t took_ns);
+  void add_connect_error(const std::error_code& error);
+  void add_handshake_error(CloseReason reason, const std::error_code& error);
+  // What to say of `byte`, which came where the pattern has what stands at `index`.
+  std::string wrong_byte_text(std::uint64_t offset, std::byte byte, std::size_t index) const;
+
   Reactor& reactor_;
   const LoadPlan& plan_;
   LoadResult& result_;

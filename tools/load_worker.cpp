@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tools/load_churn.hpp"
 #include "tools/load_datagram.hpp"
 #include "tools/load_stream.hpp"
 
@@ -27,6 +28,9 @@ std::unique_ptr<Traffic> make_traffic(Reactor& reactor, const LoadPlan& plan, Lo
                                       std::function<void()> changed) {
   if (plan.options.is_datagram()) {
     return std::make_unique<DatagramTraffic>(reactor, plan, result, std::move(changed));
+  }
+  if (plan.options.churn) {
+    return std::make_unique<ChurnTraffic>(reactor, plan, result, std::move(changed));
   }
   return std::make_unique<StreamTraffic>(reactor, plan, result, std::move(changed));
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tern/reactor.hpp"
+#include "tern/tls.hpp"
 #include "tern/version.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
@@ -26,11 +27,12 @@ struct Command {
   void (*add)(CLI::App& app, int& exit_code);
 };
 
-constexpr std::array<Command, 4> commands{{
-    {"echo", "A server that sends back what it receives, over TCP, UDP and Unix sockets.",
+constexpr std::array<Command, 5> commands{{
+    {"echo", "A server that sends back what it receives, over TCP, TLS, UDP and Unix sockets.",
      add_echo},
     {"connect", "A line client: what you type is sent, what comes is printed.", add_connect},
     {"load", "Measure an echo server: throughput, latency, every byte verified.", add_load},
+    {"cert", "A certificate for development, and the authority that signed it.", add_cert},
     {"demo", "An echo server on loopback that says how to talk to it.", add_demo},
 }};
 
@@ -51,7 +53,8 @@ std::string version_line() {
   constexpr std::string_view compiler = "an unknown compiler";
 #endif
   std::string text =
-      fmt::format("tern {} (poller {}, {}", version_text(), Reactor::poller_name(), compiler);
+      fmt::format("tern {} (poller {}, {}, {}", version_text(), Reactor::poller_name(),
+                  tls_engine().empty() ? "no TLS" : tls_engine(), compiler);
   text.erase(text.find_last_not_of(' ') + 1);
   return text + ")";
 }
@@ -155,11 +158,12 @@ std::string problem_of(const CLI::App& app, const CLI::App& whole, const CLI::Pa
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && &app == &whole) {
     // A misspelt command is missing, too, but that is not what is wrong.
     if (!whole.remaining().empty()) return unexpected(app, whole);
-    return "a command is missing: echo, connect, load or demo";
+    return "a command is missing: echo, connect, load, cert or demo";
   }
   std::string message = error.what();
   if (message == "url is required") {
-    return "the url is missing; write tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH";
+    return "the url is missing; write tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or "
+           "unix:/PATH";
   }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr &&
       message.find(" missing") != std::string::npos) {

@@ -80,33 +80,25 @@ void check_backlog(int backlog) {
   }
 }
 
-// Workers share a port by SO_REUSEPORT, which would let a second server of the same user share it,
-// too, and take a part of the first one's clients. Binding it once without that option finds out.
-void check_unshared(const ServeOptions& options, const Url& url, const Endpoint& endpoint) {
-  if (endpoint.port() == 0 || !endpoint.is_ip()) return;
-  Reactor reactor;
-  if (url.scheme == Scheme::udp) {
-    const auto protocol = options.datagram_protocol(reactor);
-    DatagramSocket::open(reactor, *protocol, endpoint).close();
-    while (reactor.turn(Duration::zero())) {
-    }
-    return;
-  }
-  const auto protocol = options.protocol(reactor);
-  const Limits limits;
-  ListenerOptions listener;
-  listener.listen.v6_only = options.server.listener.listen.v6_only;
-  const Listener held(reactor, endpoint, *protocol, limits, listener);
-}
-
-Endpoint bind_one(Server& server, const ServeOptions& options, const Url& url) {
+Endpoint bind_one(Server& server, const ServeOptions& options, const Url& url,
+                  std::shared_ptr<TlsContext>& tls) {
+  if (url.scheme == Scheme::tls && tls == nullptr) tls = options.tls();
   const Endpoint endpoint = resolve_url(url).front();
   try {
-    check_unshared(options, url, endpoint);
+    if (url.scheme == Scheme::tls) return server.listen(endpoint, options.protocol, tls);
     return url.scheme == Scheme::udp ? server.listen_datagrams(endpoint, options.datagram_protocol)
                                      : server.listen(endpoint, options.protocol);
   } catch (const std::system_error& error) {
     throw unavailable(error);
+  }
+}
+
+void reload(TlsContext& tls, const ServeOptions& options) {
+  try {
+    options.reload(tls);
+    log(LogLevel::info, "certificates read again; new connections get them");
+  } catch (const CommandError& error) {
+    log(LogLevel::error, "certificates not read again, the old ones stay: {}", error.what());
   }
 }
 
@@ -140,8 +132,9 @@ int serve(const ServeOptions& options) {
   Server server(server_options);
   std::vector<Endpoint> bound;
   std::string announcement;
+  std::shared_ptr<TlsContext> tls;
   for (const Url& url : options.listen) {
-    bound.push_back(bind_one(server, options, url));
+    bound.push_back(bind_one(server, options, url, tls));
     announcement += fmt::format("listening {}\n", url_text(url.scheme, bound.back()));
   }
   announcement += "ready\n";
@@ -153,6 +146,7 @@ int serve(const ServeOptions& options) {
         format_duration(options.drain_timeout));
     server.drain(options.drain_timeout);
   });
+  if (tls != nullptr && options.reload) signals.on_hangup([&] { reload(*tls, options); });
   log_start(server_options, limit);
   print(announcement);
   {

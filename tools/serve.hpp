@@ -3,12 +3,14 @@
 //   On standard output, once every address is bound and in a single write:
 //        listening tcp://127.0.0.1:7007        one line for each address, with the real port
 //        ready
-//   SIGTERM, SIGINT and SIGHUP drain: listeners close, connections are served until they end or the
-//   drain timeout has passed; exit code 0. A second signal ends the process at once with 128 plus
-//   its number, as a shell reports it (130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP).
+//   SIGHUP reads certificates again where there are any; a bad file changes nothing.
+//   SIGTERM, SIGINT and otherwise SIGHUP drain: listeners close, connections are served until they
+//   end or the drain timeout has passed; exit code 0. A second signal ends the process at once with
+//   128 plus its number, as a shell reports it (130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP).
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,10 @@ struct ServeOptions {
   ServerOptions server;
   std::vector<Url> listen;
   Duration drain_timeout = std::chrono::seconds(10);
+  // What tls:// addresses speak; made on demand, so that it is no error to have none.
+  std::function<std::shared_ptr<TlsContext>()> tls;
+  // SIGHUP, once there is TLS: reads the certificates again. Throws CommandError.
+  std::function<void(TlsContext&)> reload;
   // How often counters are printed; zero: never.
   Duration stats = Duration::zero();
   Server::ProtocolFactory protocol;

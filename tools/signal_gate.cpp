@@ -32,11 +32,21 @@ void SignalGate::set(Handler handler) {
   handler_ = std::move(handler);
 }
 
-void SignalGate::clear() { set(nullptr); }
+void SignalGate::clear() {
+  const std::lock_guard lock(mutex_);
+  handler_ = nullptr;
+  reload_ = nullptr;
+}
+
+void SignalGate::on_hangup(std::function<void()> reload) {
+  const std::lock_guard lock(mutex_);
+  reload_ = std::move(reload);
+}
 
 void SignalGate::signalled(Signal signal) {
-  if (signal == Signal::hangup && ignores_hangup_) return;
   const std::lock_guard lock(mutex_);
+  if (signal == Signal::hangup && reload_ != nullptr) return reload_();
+  if (signal == Signal::hangup && ignores_hangup_) return;
   if (handler_ == nullptr || std::exchange(seen_, true)) {
     log(LogLevel::debug, "ending at once on signal {}", signal_number(signal));
     std::_Exit(128 + signal_number(signal));

@@ -2,7 +2,8 @@
 //
 //   Until set() and after clear(), and for the second signal in any case, a signal ends the process
 //   at once with 128 plus its number, as a shell reports it. In between the first one is handed to
-//   the handler. SIGHUP does nothing in a program that nohup started.
+//   the handler. SIGHUP does nothing in a program that nohup started, unless on_hangup() gave it a
+//   meaning of its own: then it is none of these signals.
 //   THREAD  Construct before any other thread exists (see SignalWatcher). Handlers run on the
 //           watcher's thread; clear() returns when none is running.
 #pragma once
@@ -23,6 +24,8 @@ class SignalGate {
   SignalGate& operator=(const SignalGate&) = delete;
 
   void set(Handler handler);
+  // From now on SIGHUP calls this, each time, and nothing else.
+  void on_hangup(std::function<void()> reload);
   void clear();
 
   // Clears at the end of a scope: before what the handler refers to is destroyed.
@@ -42,6 +45,7 @@ class SignalGate {
 
   std::mutex mutex_;
   Handler handler_;
+  std::function<void()> reload_;
   bool seen_ = false;
   const bool ignores_hangup_;
   SignalWatcher watcher_;  // last: its thread uses the others

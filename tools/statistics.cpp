@@ -14,7 +14,7 @@ struct Row {
   std::uint64_t Counters::*member;
 };
 
-constexpr std::array<Row, 17> rows{{{"turns", &Counters::turns},
+constexpr std::array<Row, 19> rows{{{"turns", &Counters::turns},
                                     {"waits", &Counters::waits},
                                     {"empty_waits", &Counters::empty_waits},
                                     {"wakes", &Counters::wakes},
@@ -30,6 +30,8 @@ constexpr std::array<Row, 17> rows{{{"turns", &Counters::turns},
                                     {"timers", &Counters::timers},
                                     {"accepted", &Counters::accepted},
                                     {"refused", &Counters::refused},
+                                    {"handshakes", &Counters::handshakes},
+                                    {"resumptions", &Counters::resumptions},
                                     {"receive_pauses", &Counters::receive_pauses}}};
 
 // Small rates keep a decimal, so that one event in five seconds does not vanish.

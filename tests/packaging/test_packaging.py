@@ -66,16 +66,17 @@ class Installed(unittest.TestCase):
         program = self.compile_consumer('shared', *self.pkg_config('--cflags', '--libs'))
         run(program, LD_LIBRARY_PATH=self.libraries)
 
-    def test_pkg_config_static(self):
-        flags = self.pkg_config('--cflags', '--libs', '--static')
+    def static_flags(self):
         archive = os.path.join(self.libraries, 'libtern.a')
-        flags = [archive if flag == '-ltern' else flag for flag in flags]
-        run(self.compile_consumer('static', *flags))
+        flags = self.pkg_config('--cflags', '--libs', '--static')
+        return [archive if flag == '-ltern' else flag for flag in flags]
+
+    def test_pkg_config_static(self):
+        run(self.compile_consumer('static', *self.static_flags()))
 
     @unittest.skipUnless(shutil.which('clang++'), 'needs clang')
     def test_static_for_another_compiler(self):
-        flags = [os.path.join(self.libraries, 'libtern.a'), '-pthread', '-DTERN_STATIC']
-        run(self.compile_consumer('other', *self.pkg_config('--cflags'), *flags,
+        run(self.compile_consumer('other', *self.static_flags(), '-DTERN_STATIC',
                                   compiler='clang++'))
 
     @unittest.skipUnless(shutil.which('cmake'), 'needs CMake')
@@ -84,7 +85,7 @@ class Installed(unittest.TestCase):
             shutil.copy(os.path.join(HERE, name), self.work)
         build = os.path.join(self.work, 'cmake')
         package = os.path.join(self.libraries, 'cmake', 'tern')
-        run('cmake', '-S', self.work, '-B', build, f'-Dtern_DIR={package}',
+        run('cmake', '-G', 'Ninja', '-S', self.work, '-B', build, f'-Dtern_DIR={package}',
             f'-DCMAKE_CXX_COMPILER={CXX}')
         run('cmake', '--build', build)
         run(os.path.join(build, 'consumer_tern'))

@@ -40,6 +40,9 @@ PATIENCE_S = 60
 # A file of tests that takes longer is ended from within, before Meson ends it from without.
 FILE_S = 280
 LIVE = set()
+# What asks a command to end. Of the events of a Windows console only Ctrl-C can be sent from here.
+STOPS = (signal.SIGINT,) if WINDOWS else (signal.SIGTERM, signal.SIGINT)
+HANGUPS = () if WINDOWS else (signal.SIGHUP,)
 
 with open(TERN, 'rb') as command_file:
     CONTENT = command_file.read()
@@ -190,6 +193,10 @@ class Process:
     def signal(self, number):
         self.popen.send_signal(number)
 
+    def stop(self):
+        """Asks it to end, as a service manager would."""
+        self.signal(STOPS[0])
+
     def kill(self):
         self.has_ended = True
         if self.running():
@@ -254,7 +261,7 @@ class Server(Process):
 
     def drain(self):
         """Ends it as a service manager would; the exit code."""
-        self.signal(signal.SIGINT if WINDOWS else signal.SIGTERM)
+        self.stop()
         return self.wait()
 
 

@@ -2,7 +2,6 @@
 import os
 import pty
 import select
-import signal
 import socket
 import subprocess
 import termios
@@ -204,9 +203,8 @@ class Pipes(harness.Case):
             self.assertEqual(client.wait(), 0)
         self.assertEqual(client.stdout.data, data)
 
-    @harness.needs_signals
     def test_signals(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in harness.STOPS:
             with self.subTest(signal=number.name):
                 client = self.process('connect', self.serve().url, stdin=subprocess.PIPE)
                 client.stdin.write(b'hello\n')
@@ -215,7 +213,6 @@ class Pipes(harness.Case):
                 client.signal(number)
                 self.assertEqual(client.wait(), 0)
 
-    @harness.needs_signals
     def test_connect_timeout(self):
         # A listener whose queue is full drops further connects, as a dead host would.
         with socket.socket() as full:
@@ -286,7 +283,7 @@ class Terminal(harness.Case):
         process, terminal = self.open(server.url)
         os.write(terminal, b'hello\n')
         self.expect(process, terminal, b'hello\n')
-        server.signal(signal.SIGTERM)
+        server.stop()
         self.assertEqual(process.wait(), 0)
         self.assertEqual(server.wait(), 0)
 

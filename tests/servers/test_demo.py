@@ -1,7 +1,6 @@
 """tern demo and the help texts: what a newcomer sees first is true."""
 import re
 import shlex
-import signal
 import subprocess
 import time
 
@@ -19,8 +18,9 @@ class Demo(harness.Case):
 
     def test_its_addresses_work(self):
         demo = self.demo()
-        self.assertEqual([url.partition(':')[0] for url in demo.urls], ['tcp', 'udp'])
-        for url in demo.urls:
+        schemes = [url.partition(':')[0] for url in demo.urls]
+        self.assertEqual(schemes, ['tcp', 'udp', 'tls'][:len(schemes)])
+        for url in demo.urls[:2]:  # TLS has a test of its own
             self.exchange(self.client(url))
 
     def test_its_instructions_work(self):
@@ -48,9 +48,8 @@ class Demo(harness.Case):
                                 capture_output=True, timeout=harness.PATIENCE_S)
         self.assertEqual(answer.stdout, b'hello\n')
 
-    @harness.needs_signals
     def test_ends_by_signal(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in harness.STOPS:
             with self.subTest(signal=number.name):
                 demo = self.demo()
                 with harness.open_client(demo.url) as client:
@@ -59,24 +58,23 @@ class Demo(harness.Case):
                 self.assertEqual(demo.wait(), 0)
                 self.assertEqual(demo.stderr.text(), '')
 
-    @harness.needs_signals
     def test_a_forgotten_client_does_not_hold_it(self):
         demo = self.demo()
         self.exchange(self.client(demo))
-        demo.signal(signal.SIGTERM)
+        demo.stop()
         self.assertEqual(demo.wait(), 0)
 
     def test_a_given_port_serves_both(self):
         port = harness.unused_port()
         demo = self.demo('--port', str(port))
-        self.assertEqual(demo.urls, [f'tcp://127.0.0.1:{port}', f'udp://127.0.0.1:{port}'])
-        for url in demo.urls:
+        self.assertEqual(demo.urls[:2], [f'tcp://127.0.0.1:{port}', f'udp://127.0.0.1:{port}'])
+        for url in demo.urls[:2]:
             self.exchange(self.client(url))
 
 
 class Help(harness.Case):
     def test_every_command_has_one(self):
-        for command in ([], ['echo'], ['connect'], ['load'], ['demo']):
+        for command in ([], ['echo'], ['connect'], ['load'], ['cert'], ['demo']):
             for flag in ('--help', '-h'):
                 with self.subTest(command=command):
                     code, output, errors = self.run_command(*command, flag)
@@ -91,7 +89,8 @@ class Help(harness.Case):
             code, output, errors = self.run_command(flag)
             self.assertEqual((code, errors), (0, ''))
             self.assertRegex(output.decode(),
-                             r'\Atern \d+\.\d+\.\d+ \(poller \w+, (gcc|clang) [^\n]*\)\n\Z')
+                             r'\Atern \d+\.\d+\.\d+ \(poller \w+, (no TLS|\w+ [\w.]+), '
+                             r'(gcc|clang) [^\n]*\)\n\Z')
 
 
 if __name__ == '__main__':

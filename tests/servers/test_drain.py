@@ -1,5 +1,6 @@
 """The end of a server: on a signal it finishes what it has begun, and only that."""
 import contextlib
+import os
 import select
 import selectors
 import signal
@@ -10,17 +11,16 @@ import time
 import harness
 
 
-@harness.needs_signals
 class Drain(harness.Case):
     def test_nobody_there(self):
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (*harness.STOPS, *harness.HANGUPS):
             with self.subTest(signal=number.name):
                 server = self.serve()
                 server.signal(number)
                 self.assertEqual(server.wait(), 0)
 
     def test_idle_clients_are_ended(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in harness.STOPS:
             with self.subTest(signal=number.name):
                 server = self.serve('--drain-timeout', '50s')
                 clients = [self.client(server) for _ in range(20)]
@@ -40,7 +40,7 @@ class Drain(harness.Case):
         # The last one has been accepted when a later one is answered.
         with harness.open_client(server.url) as later:
             self.exchange(later)
-        server.signal(signal.SIGTERM)
+        server.stop()
         for client in clients:
             self.assertTrue(harness.is_over(client))
             client.close()
@@ -55,7 +55,7 @@ class Drain(harness.Case):
                 clients = [self.accepted_client(server) for _ in range(4)]
                 data = harness.pattern(4 << 20)
                 sent = [self.fill(client, data) for client in clients]
-                server.signal(signal.SIGTERM)
+                server.stop()
                 self.wait_refused(server)
                 self.assertTrue(server.running())
                 streams = [(client, data[count:], 1 << 16) for client, count in zip(clients, sent)]
@@ -124,7 +124,7 @@ class Drain(harness.Case):
         data = harness.pattern(32 << 20)
         self.fill(client, data)
         started = time.monotonic()
-        server.signal(signal.SIGTERM)
+        server.stop()
         with contextlib.suppress(ConnectionError):
             while True:
                 self.fill(client, data)
@@ -139,12 +139,12 @@ class Drain(harness.Case):
         server = self.serve('--drain-timeout', '1s')
         client = self.accepted_client(server)
         self.fill(client, harness.pattern(32 << 20))
-        server.signal(signal.SIGTERM)
+        server.stop()
         self.assertEqual(server.wait(), 0)
         self.assertEqual(server.aborted(), 1)
 
     def test_a_second_signal_ends_at_once(self):
-        for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        for number in harness.STOPS:
             with self.subTest(signal=number.name):
                 server = self.serve('--drain-timeout', '1h')
                 client = self.accepted_client(server)
@@ -153,7 +153,7 @@ class Drain(harness.Case):
                 self.wait_refused(server)
                 self.assertTrue(server.running())
                 server.signal(number)
-                self.assertEqual(server.wait(), code)
+                self.assertEqual(server.wait(), 128 + number)
 
     def test_signal_under_load(self):
         """Connects, exchanges and ends of many clients at the moment of the signal."""
@@ -170,7 +170,7 @@ class Drain(harness.Case):
             thread.start()
         for _ in range(200):
             self.assertTrue(enough.acquire(timeout=harness.PATIENCE_S), outcomes)
-        server.signal(signal.SIGTERM)
+        server.stop()
         for thread in threads:
             thread.join(harness.PATIENCE_S)
         self.assertEqual(server.wait(), 0)
@@ -206,7 +206,6 @@ class Drain(harness.Case):
 
 
 class Restart(harness.Case):
-    @harness.needs_signals
     def test_20_times_on_the_same_port(self):
         url = f'tcp://127.0.0.1:{harness.unused_port()}'
         server = self.serve(listen=url)
@@ -216,7 +215,7 @@ class Restart(harness.Case):
                 self.exchange(client)
             # Clients are there to the end, and the server has the first word: its side holds the
             # port for a while after (TIME_WAIT).
-            server.signal(signal.SIGTERM if attempt % 5 == 0 else signal.SIGKILL)
+            server.signal(harness.STOPS[0] if attempt % 5 == 0 else signal.SIGKILL)
             for client in clients:
                 self.assertTrue(harness.is_over(client))
                 client.close()
@@ -231,9 +230,11 @@ class Restart(harness.Case):
         with harness.open_client(url) as client:
             self.exchange(client)
         self.assertEqual(server.drain(), 0)
+        self.assertFalse(os.path.exists(url.removeprefix('unix:')))
         server = self.serve(listen=url)
         self.exchange(self.client(server))
         server.kill()
+        self.assertTrue(os.path.exists(url.removeprefix('unix:')))
         self.exchange(self.client(self.serve(listen=url)))
 
     def test_a_second_server_is_turned_away(self):

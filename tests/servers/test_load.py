@@ -75,6 +75,24 @@ class AgainstEcho(Load):
         self.assertEqual(result['messages'], 500)
         self.assertEqual(result['idle_connections'], 50)
 
+    def test_churn(self):
+        server = self.serve('--stats', '50ms')
+        for arguments in (['-n', '1000', '-c', '10'], ['-n', '7', '-c', '3', '-t', '2'],
+                          ['-n', '20', '-c', '2', '-s', '300k'], ['-n', '2', '-c', '3']):
+            with self.subTest(arguments=arguments):
+                result, output, errors = self.load(server.url, '--churn', *arguments)
+                messages = int(arguments[1])
+                self.assertEqual((result['messages'], result['errors']), (messages, 0))
+                self.assertEqual(result['connections_opened'], messages)
+                self.assertEqual(result['connect_us']['count'], messages)
+                self.assertIs(result['churn'], True)
+                self.assertIn('a new connection for each message', output)
+                self.assertEqual(errors, '')
+        result, _, _ = self.load(server.url, '--churn', '-c', '5', '-d', '300ms', '--warmup',
+                                 '100ms')
+        self.assertGreater(result['messages'], 0)
+        self.assertGreaterEqual(result['connections_opened'], result['messages'])
+
     @harness.needs_unix
     def test_unix(self):
         server = self.serve(listen=f'unix:{self.directory()}/socket')
@@ -120,7 +138,6 @@ class AgainstEcho(Load):
         self.assertEqual(self.run_command('load', server.url, '-n', '10', '-c', '1', '--quiet'),
                          (0, b'', ''))
 
-    @harness.needs_signals
     def test_interrupt_shows_what_was_measured(self):
         server = self.serve('--stats', '50ms')
         path = os.path.join(self.directory(), 'result.json')
@@ -138,7 +155,6 @@ class AgainstEcho(Load):
         self.assertGreater(result['messages'], 0)
         self.assertEqual(result['errors'], 0)
 
-    @harness.needs_signals
     def test_the_server_goes_away(self):
         server = self.serve('--stats', '50ms')
         process = self.process('load', server.url, '-c', '5', '-d', '1h', '--warmup', '0s')
@@ -212,6 +228,30 @@ class AgainstOthers(Load):
                                         '--timeout', '1s')
         self.assertEqual(found, {'answer_timed_out': 2})
         self.assertIn('1s', message)
+
+    def test_churn_that_goes_wrong(self):
+        def silent(connection):
+            while connection.recv(65536):
+                pass
+
+        def wrong(connection):
+            connection.sendall(bytes(len(connection.recv(65536))))
+
+        def surplus(connection):
+            connection.sendall(connection.recv(65536) + b'x')
+
+        def never_ends(connection):
+            connection.sendall(connection.recv(65536))
+            threading.Event().wait(10)
+        for serve, error in ((silent, 'answer_timed_out'), (wrong, 'wrong_bytes'),
+                             (surplus, 'surplus_bytes'), (harness.reset, 'reset_by_server'),
+                             (lambda connection: None, 'ended_by_server'),
+                             (never_ends, 'answer_timed_out')):
+            with self.subTest(serve=serve.__name__):
+                found, _ = self.errors_of(self.peer(serve).url, '--churn', '-n', '100', '-c', '2',
+                                          '--timeout', '300ms')
+                self.assertLessEqual(set(found), {error, 'reset_by_server'})
+                self.assertEqual(sum(found.values()), 2)
 
     def test_half_an_answer(self):
         def change(data, before):
