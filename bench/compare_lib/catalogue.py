@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from .process import Failure, UsageFailure
 
 FLOOR = "bare_epoll"
-CONTROL = "bare_epoll (control)"
 PEERS = (FLOOR, "libuv_echo", "libev_echo", "libevent_echo", "asio_echo")
 TERN = "tern"
 
@@ -32,6 +31,7 @@ class Workload:
 
 
 WORKLOADS = {workload.name: workload for workload in (
+    Workload("64x1", 64, 1),
     Workload("64x50", 64, 50),
     Workload("64x1000", 64, 1000),
     Workload("16x64x100", 64, 100, depth=16),
@@ -48,6 +48,15 @@ def choose_workloads(names):
     return [WORKLOADS[name] for name in names]
 
 
+def control_of(name):
+    """A program entered a second time, to see what two runs of one program differ by."""
+    return f"{name} (control)"
+
+
+def tern_command(build):
+    return [os.path.join(build, "tern"), "echo", "--listen", "tcp://127.0.0.1:0", "--workers", "1"]
+
+
 def split_list(text):
     return [part for part in (piece.strip() for piece in text.split(",")) if part]
 
@@ -57,13 +66,12 @@ def choose_servers(build, wanted, additional, warn):
     `additional` holds NAME=COMMAND texts. A server that was asked for by name must exist; one that
     was not is skipped aloud."""
     commands = {name: [os.path.join(build, "bench", "peers", name)] for name in PEERS}
-    commands[TERN] = [os.path.join(build, "tern"), "echo", "--listen", "tcp://127.0.0.1:0",
-                      "--workers", "1"]
+    commands[TERN] = tern_command(build)
     for text in additional:
         name, equals, command = text.partition("=")
         if not equals or not name or not command.strip():
             raise UsageFailure(f"--server {text}: expected NAME=COMMAND")
-        if name in commands or name == CONTROL:
+        if name in commands or name == control_of(FLOOR):
             raise UsageFailure(f"--server {text}: the name {name} is taken")
         commands[name] = shlex.split(command)
         if wanted is not None and name not in wanted:

@@ -1,13 +1,13 @@
 """Interleaved rounds of timed runs, and what may be concluded from them.
 
 Machines drift, so only runs of the same round are compared, as ratios to the floor's run of that
-round. The floor is entered twice: what its twin's ratios spread over is what this machine cannot
-tell apart."""
+round. The floor is the server named first, and is entered twice: what its twin's ratios spread over
+is what this machine cannot tell apart."""
 
 import statistics
 from dataclasses import asdict, dataclass
 
-from .catalogue import CONTROL, FLOOR
+from .catalogue import control_of
 from .client import Client
 from .process import Server
 
@@ -62,10 +62,14 @@ def is_disturbed(run):
     return run.foreign_share > FOREIGN_SHARE_LIMIT
 
 
+def floor_of(runs):
+    return next(iter(runs))
+
+
 def same_round_ratios(runs, name, metric):
     """Returns (ratios to the floor, whether they may be judged). Rounds in which other processes
     took part in either run are left out, as long as enough remain."""
-    pairs = list(zip(runs[name], runs[FLOOR]))
+    pairs = list(zip(runs[name], runs[floor_of(runs)]))
     quiet = [pair for pair in pairs if not any(map(is_disturbed, pair))]
     enough = len(quiet) >= ROUNDS_FOR_A_VERDICT
     ratios = [getattr(run, metric) / getattr(floor, metric)
@@ -75,14 +79,15 @@ def same_round_ratios(runs, name, metric):
 
 def compare(runs, metric):
     """Returns {server: Comparison} for every server but the floor."""
-    control, control_enough = same_round_ratios(runs, CONTROL, metric)
+    floor = floor_of(runs)
+    control, control_enough = same_round_ratios(runs, control_of(floor), metric)
     comparisons = {}
     for name in runs:
-        if name == FLOOR:
+        if name == floor:
             continue
         ratios, enough = same_round_ratios(runs, name, metric)
         median = statistics.median(ratios)
-        if name == CONTROL:
+        if name == control_of(floor):
             judged = "control"
         elif len(runs[name]) < ROUNDS_FOR_A_VERDICT:
             judged = "too few rounds"
@@ -103,25 +108,27 @@ def run_once(loader, name, command, workload, server_cpu):
         return loader.run(server, workload)
 
 
-def run_quietly(loader, name, command, workload, server_cpu):
+def quietest(run):
     """Repeats a disturbed run and keeps the one with least foreign CPU: chosen on that, not on the
     result."""
     candidates = []
     for _ in range(1 + REPEATS_OF_A_DISTURBED_RUN):
-        candidates.append(run_once(loader, name, command, workload, server_cpu))
+        candidates.append(run())
         if not is_disturbed(candidates[-1]):
             break
     return min(candidates, key=lambda run: run.foreign_share)
 
 
-def measure(loader, servers, workload, round_count, server_cpu, progress):
-    """Returns {server: [Run of each round]}, the floor and its twin first."""
-    commands = {FLOOR: servers[FLOOR], CONTROL: servers[FLOOR], **servers}
-    runs = {name: [] for name in commands}
+def in_rounds(title, entries, round_count, run, progress):
+    """Returns {name: [run(name, entry) of each round]}, the floor and its twin first."""
+    floor = next(iter(entries))
+    entries = {floor: entries[floor], control_of(floor): entries[floor], **entries}
+    runs = {name: [] for name in entries}
     for round_index in range(round_count):
-        for name in rotate(list(commands), round_index):
-            progress(f"{workload.name}: round {round_index + 1} of {round_count}, {name}")
-            runs[name].append(run_quietly(loader, name, commands[name], workload, server_cpu))
+        for name in rotate(list(entries), round_index):
+            progress(f"{title}: round {round_index + 1} of {round_count}, {name}")
+            runs[name].append(quietest(lambda name=name: run(name, entries[name])))
+    progress("")
     return runs
 
 
@@ -141,7 +148,7 @@ def print_metric(runs, metric, title, style, out):
 
 def print_cautions(runs, out):
     """What the reader must know before believing the tables."""
-    loader_share = statistics.median(run.loader_share for run in runs[FLOOR])
+    loader_share = statistics.median(run.loader_share for run in runs[floor_of(runs)])
     note = f"  loader at {loader_share:.0%} of its CPU against the floor"
     if loader_share >= 0.9:
         note += ": messages per second are its limit and cannot rank the fast servers"
@@ -159,8 +166,9 @@ def print_cautions(runs, out):
 def report(loader, servers, workloads, round_count, cpus, out, progress):
     results = {}
     for workload in workloads:
-        runs = measure(loader, servers, workload, round_count, cpus[0], progress)
-        progress("")
+        def run(name, command, workload=workload):
+            return run_once(loader, name, command, workload, cpus[0])
+        runs = in_rounds(workload.name, servers, round_count, run, progress)
         out(f"\n{workload.name}: {workload.describe()}; {round_count} rounds, "
             f"server on CPU {cpus[0]}, loader on CPU {cpus[1]}")
         comparisons = {metric: print_metric(runs, metric, title, style, out)

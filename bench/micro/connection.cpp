@@ -22,7 +22,7 @@ void queue_share(benchmark::State& state) {
   OutputQueue queue;
   const SharedBuffer line = SharedBuffer::copy_of("a line that many will read\n");
   for (auto _ : state) {
-    for (int i = 0; i < 16; ++i) queue.append(line);
+    for (int i = 0; i < 16; ++i) queue.append(line, pool);
     queue.consume(queue.bytes(), pool);
   }
   state.SetItemsProcessed(state.iterations() * 16);
