@@ -32,16 +32,21 @@ void add_files(CLI::App& app, const std::string& name, std::vector<std::string>&
       ->group(group);
 }
 
-void add_version(CLI::App& app, TlsVersion& target) {
-  add_text(app, "--tls-min", "VERSION", "1.2", "the oldest version to speak: 1.2 or 1.3",
-           [&target](const std::string& text) {
+void add_version(CLI::App& app, const std::string& name, const std::string& initially,
+                 const std::string& description, TlsVersion& target) {
+  add_text(app, name, "VERSION", initially, description + ": 1.2 or 1.3",
+           [name, &target](const std::string& text) {
              if (text != "1.2" && text != "1.3") {
                throw CLI::ValidationError(
-                   "--tls-min", fmt::format("'{}' is not a version; write 1.2 or 1.3", text));
+                   name, fmt::format("'{}' is not a version; write 1.2 or 1.3", text));
              }
              target = text == "1.2" ? TlsVersion::tls1_2 : TlsVersion::tls1_3;
            })
       ->group(group);
+}
+
+void add_version_min(CLI::App& app, TlsVersion& target) {
+  add_version(app, "--tls-min", "1.2", "the oldest version to speak", target);
 }
 
 void add_protocols(CLI::App& app, std::vector<std::string>& target) {
@@ -129,7 +134,7 @@ void add_tls_server_options(CLI::App& app, TlsServerSettings& settings) {
            })
       ->group(group);
   add_file(app, "--tls-ca", settings.authorities, "the authorities (PEM) of clients' certificates");
-  add_version(app, settings.options.version_min);
+  add_version_min(app, settings.options.version_min);
   add_protocols(app, settings.options.protocols);
   add_key_log(app, settings.key_log);
 }
@@ -187,7 +192,8 @@ void add_tls_client_options(CLI::App& app, TlsClientSettings& settings) {
   add_file(app, "--tls-cert", settings.certificate,
            "our own certificate (PEM), if one is asked for");
   add_file(app, "--tls-key", settings.key, "its private key (PEM)");
-  add_version(app, settings.options.version_min);
+  add_version_min(app, settings.options.version_min);
+  add_version(app, "--tls-max", "1.3", "the newest version to speak", settings.options.version_max);
   add_protocols(app, settings.options.protocols);
   add_key_log(app, settings.key_log);
 }
@@ -196,6 +202,9 @@ std::shared_ptr<TlsContext> make_tls(const TlsClientSettings& settings) {
   TlsClientOptions options = settings.options;
   if (settings.certificate.empty() != settings.key.empty()) {
     throw CommandError(exit_usage, "--tls-cert and --tls-key belong together; give both");
+  }
+  if (options.version_min > options.version_max) {
+    throw CommandError(exit_usage, "--tls-min 1.3 is newer than --tls-max 1.2; drop one of them");
   }
   if (!settings.authorities.empty()) {
     options.authorities_pem = read_text("--tls-ca", settings.authorities);
