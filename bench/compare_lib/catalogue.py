@@ -20,6 +20,7 @@ class Workload:
     depth: int = 1
     idle_connections: int = 0
     churn: bool = False
+    options: tuple = ()  # of the load generator, beyond what the others say
 
     def describe(self):
         text = f"{self.connections:,} connections, {self.message_bytes:,} B, depth {self.depth}"
@@ -63,8 +64,7 @@ def split_list(text):
 
 def choose_servers(build, wanted, additional, warn):
     """Returns {name: command}, the floor first. `wanted` is None for all that are built;
-    `additional` holds NAME=COMMAND texts. A server that was asked for by name must exist; one that
-    was not is skipped aloud."""
+    `additional` holds NAME=COMMAND texts."""
     commands = {name: [os.path.join(build, "bench", "peers", name)] for name in PEERS}
     commands[TERN] = tern_command(build)
     for text in additional:
@@ -77,21 +77,28 @@ def choose_servers(build, wanted, additional, warn):
         if wanted is not None and name not in wanted:
             wanted = [*wanted, name]
 
+    return those_built(commands, FLOOR, build, wanted, warn)
+
+
+def those_built(commands, floor, build, wanted, warn):
+    """Returns those of {name: command} that are wanted (None: all), the floor first. One that was
+    asked for by name must be built; one that was not is skipped aloud."""
     unknown = [name for name in wanted or () if name not in commands]
     if unknown:
         raise UsageFailure(f"--servers {unknown[0]}: unknown; there are {', '.join(commands)}")
 
     chosen = {}
-    for name in [FLOOR, *(name for name in (wanted or commands) if name != FLOOR)]:
-        command = commands[name]
-        if (name in PEERS or name == TERN) and not os.access(command[0], os.X_OK):
-            problem = (f"{name}: {command[0]} is not built; run tools/setup bench {build} "
+    for name in [floor, *(name for name in (wanted or commands) if name != floor)]:
+        program = commands[name][0]
+        is_ours = os.path.abspath(program).startswith(os.path.abspath(build) + os.sep)
+        if is_ours and not os.access(program, os.X_OK):
+            problem = (f"{name}: {program} is not built; run tools/setup bench {build} "
                        f"-Dbenchmarks=enabled, then ninja -C {build}")
-            if name == FLOOR or wanted is not None:
+            if name == floor or wanted is not None:
                 raise Failure(problem)
             warn(f"skipped {problem}")
             continue
-        chosen[name] = command
+        chosen[name] = commands[name]
     return chosen
 
 

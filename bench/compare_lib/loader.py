@@ -62,12 +62,15 @@ class Loader:
         with tempfile.TemporaryDirectory(prefix="bench-compare-") as directory:
             path = os.path.join(directory, "report.json")
             command = [
-                *self._command, f"tcp://127.0.0.1:{server.port}", *self._connections(workload),
+                *self._command, f"{server.scheme}://127.0.0.1:{server.port}",
+                *self._connections(workload), *workload.options,
                 "-s", str(workload.message_bytes), "-p", str(workload.depth),
                 "-d", f"{self._duration_s:g}s", "--warmup", f"{self._warmup_s:g}s",
                 "--json", path, "--server-pid", str(server.pid)]
             if workload.churn:
                 command.append("--churn")
+            if server.scheme == "tls":
+                command.append("--tls-insecure")
             busy_before, server_before = busy_seconds(self._cpus), cpu_seconds(server.pid)
             started = time.monotonic()
             loader_cpu_s = self._await(command, server.name)

@@ -71,7 +71,7 @@ class Server:
             program = (wrapper or command)[0]
             raise Failure(f"{name}: cannot start {program} on CPU {cpu}: {error}") from error
         try:
-            self.port = self._await_ready()
+            self.scheme, self.port = self._await_ready()
             self.pid = self._served_by() if wrapper else self._process.pid
         except BaseException:
             self._kill()
@@ -106,8 +106,8 @@ class Server:
             raise Failure(f"{self.name}: exit code {code} after SIGTERM, expected 0: {words}")
 
     def _await_ready(self):
-        """Returns the port from the line `listening tcp://ADDRESS:PORT`, once the line `ready` has
-        come."""
+        """Returns scheme and port from the line `listening SCHEME://ADDRESS:PORT`, once the line
+        `ready` has come."""
         text = b""
         deadline = time.monotonic() + READY_TIMEOUT_S
         with selectors.DefaultSelector() as selector:
@@ -123,10 +123,10 @@ class Server:
                 if not chunk:
                     raise Failure(f"{self.name}: ended before it was ready: {self._last_words()}")
                 text += chunk
-        match = re.search(rb"listening tcp://[^\s]*:(\d+)", text)
+        match = re.search(rb"listening (tcp|tls)://[^\s]*:(\d+)", text)
         if match is None:
-            raise Failure(f"{self.name}: printed no line `listening tcp://ADDRESS:PORT`")
-        return int(match.group(1))
+            raise Failure(f"{self.name}: printed no line `listening tcp://ADDRESS:PORT` or tls")
+        return match.group(1).decode(), int(match.group(2))
 
     def _served_by(self):
         """The server itself when a tracer was started: the tracer's child, or the tracer when it

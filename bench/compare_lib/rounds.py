@@ -163,6 +163,15 @@ def print_cautions(runs, out):
             "warm-up included")
 
 
+def conclude(runs, out):
+    """Prints the tables of one workload, and returns what --json keeps of it."""
+    comparisons = {metric: print_metric(runs, metric, title, style, out)
+                   for metric, title, style in METRICS}
+    print_cautions(runs, out)
+    return {"comparisons": comparisons,
+            "runs": {name: [asdict(run) for run in own] for name, own in runs.items()}}
+
+
 def report(loader, servers, workloads, round_count, cpus, out, progress):
     results = {}
     for workload in workloads:
@@ -171,11 +180,5 @@ def report(loader, servers, workloads, round_count, cpus, out, progress):
         runs = in_rounds(workload.name, servers, round_count, run, progress)
         out(f"\n{workload.name}: {workload.describe()}; {round_count} rounds, "
             f"server on CPU {cpus[0]}, loader on CPU {cpus[1]}")
-        comparisons = {metric: print_metric(runs, metric, title, style, out)
-                       for metric, title, style in METRICS}
-        print_cautions(runs, out)
-        results[workload.name] = {
-            "comparisons": comparisons,
-            "runs": {name: [asdict(run) for run in server_runs]
-                     for name, server_runs in runs.items()}}
+        results[workload.name] = conclude(runs, out)
     return results

@@ -54,7 +54,7 @@ int main(int argument_count, char** arguments) {
   asio::signal_set terminate{context, SIGTERM};
   terminate.async_wait([&context](std::error_code, int) { context.stop(); });
   accept_next(acceptor);
-  peer_announce(listener);
+  peer_announce(listener, "tcp");
   context.run();
   return 0;
 }

@@ -124,7 +124,7 @@ int main(int argument_count, char** arguments) {
   if (poll_set < 0) peer_fail("epoll_create1");
   if (!watch(EPOLL_CTL_ADD, listener, EPOLLIN)) peer_fail("epoll_ctl");
   signal(SIGTERM, on_terminate);
-  peer_announce(listener);
+  peer_announce(listener, "tcp");
 
   static struct epoll_event events[events_per_wait];
   for (;;) {

@@ -111,7 +111,7 @@ int main(int argument_count, char** arguments) {
   ev_signal terminate;
   ev_signal_init(&terminate, on_terminate, SIGTERM);
   ev_signal_start(loop, &terminate);
-  peer_announce(listener);
+  peer_announce(listener, "tcp");
   ev_run(loop, 0);
   return 0;
 }

@@ -1,7 +1,13 @@
 // Echo on libevent's bufferevents, the interface its users write to: the input is moved to the
 // output without a copy, and reading stops while the peer leaves more than a receive of output
-// unread.
+// unread. Built twice: libevent_tls puts its own TLS between.
+#ifdef PEER_TLS
+#include <event2/bufferevent_ssl.h>
+
+#include "peer_tls.h"
+#else
 #include "peer.h"
+#endif
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -11,6 +17,42 @@
 #include <stdbool.h>
 
 enum { output_high_bytes = peer_receive_bytes };
+
+#ifdef PEER_TLS
+static const char* const scheme = "tls";
+static SSL_CTX* tls_context;
+
+static uint16_t prepare(int argument_count, char** arguments) {
+  const struct PeerTls tls = peer_tls_arguments(argument_count, arguments);
+  tls_context = peer_tls_context(&tls);
+  return tls.port;
+}
+
+static struct bufferevent* new_stream(struct event_base* base, evutil_socket_t descriptor) {
+  SSL* ssl = SSL_new(tls_context);
+  if (ssl == NULL) return NULL;
+  return bufferevent_openssl_socket_new(base, descriptor, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                        BEV_OPT_CLOSE_ON_FREE);
+}
+// libevent itself sends no closing alert.
+static void say_goodbye(struct bufferevent* stream) {
+  SSL* ssl = bufferevent_openssl_get_ssl(stream);
+  SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+  SSL_shutdown(ssl);
+}
+#else
+static const char* const scheme = "tcp";
+
+static void say_goodbye(struct bufferevent* stream) { (void)stream; }
+
+static uint16_t prepare(int argument_count, char** arguments) {
+  return peer_port(argument_count, arguments);
+}
+
+static struct bufferevent* new_stream(struct event_base* base, evutil_socket_t descriptor) {
+  return bufferevent_socket_new(base, descriptor, BEV_OPT_CLOSE_ON_FREE);
+}
+#endif
 
 static void on_readable(struct bufferevent* stream, void* context);
 static void on_event(struct bufferevent* stream, short events, void* context);
@@ -24,6 +66,7 @@ static void on_drained(struct bufferevent* stream, void* context) {
 
 static void on_drained_last(struct bufferevent* stream, void* context) {
   (void)context;
+  say_goodbye(stream);
   bufferevent_free(stream);
 }
 
@@ -42,11 +85,13 @@ static void on_readable(struct bufferevent* stream, void* context) {
 
 static void on_event(struct bufferevent* stream, short events, void* context) {
   (void)context;
+  if ((events & BEV_EVENT_CONNECTED) != 0) return;  // the handshake is over
   const bool ended_well = (events & BEV_EVENT_EOF) != 0 && (events & BEV_EVENT_ERROR) == 0;
   if (ended_well && output_bytes(stream) > 0) {
     bufferevent_disable(stream, EV_READ);
     bufferevent_setcb(stream, NULL, on_drained_last, on_event, NULL);
   } else {
+    if (ended_well) say_goodbye(stream);
     bufferevent_free(stream);
   }
 }
@@ -56,8 +101,7 @@ static void on_accepted(struct evconnlistener* listener, evutil_socket_t descrip
   (void)address;
   (void)address_bytes;
   (void)context;
-  struct bufferevent* stream =
-      bufferevent_socket_new(evconnlistener_get_base(listener), descriptor, BEV_OPT_CLOSE_ON_FREE);
+  struct bufferevent* stream = new_stream(evconnlistener_get_base(listener), descriptor);
   if (stream == NULL) {
     evutil_closesocket(descriptor);
     return;
@@ -75,7 +119,7 @@ static void on_terminate(evutil_socket_t signal_number, short events, void* cont
 }
 
 int main(int argument_count, char** arguments) {
-  const int socket_descriptor = peer_listen(peer_port(argument_count, arguments));
+  const int socket_descriptor = peer_listen(prepare(argument_count, arguments));
   signal(SIGPIPE, SIG_IGN);
   // One thread touches the base, so it needs no locks.
   struct event_config* configuration = event_config_new();
@@ -93,7 +137,7 @@ int main(int argument_count, char** arguments) {
     fputs("libevent: cannot watch the listening socket and SIGTERM\n", stderr);
     return peer_exit_unavailable;
   }
-  peer_announce(socket_descriptor);
+  peer_announce(socket_descriptor, scheme);
   event_base_dispatch(base);
   return 0;
 }

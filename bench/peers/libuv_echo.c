@@ -98,7 +98,7 @@ int main(int argument_count, char** arguments) {
     fprintf(stderr, "libuv: %s\n", uv_strerror(result));
     return peer_exit_unavailable;
   }
-  peer_announce(listener);
+  peer_announce(listener, "tcp");
   uv_run(loop, UV_RUN_DEFAULT);
   return 0;
 }

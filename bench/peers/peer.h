@@ -71,11 +71,11 @@ static inline int peer_listen(uint16_t port) {
 }
 
 // Called once the loop would notice a connection and a SIGTERM.
-static inline void peer_announce(int listener) {
+static inline void peer_announce(int listener, const char* scheme) {
   struct sockaddr_in address;
   socklen_t address_bytes = sizeof address;
   if (getsockname(listener, (struct sockaddr*)&address, &address_bytes) != 0)
     peer_fail("getsockname");
-  printf("listening tcp://127.0.0.1:%u\nready\n", (unsigned)ntohs(address.sin_port));
+  printf("listening %s://127.0.0.1:%u\nready\n", scheme, (unsigned)ntohs(address.sin_port));
   fflush(stdout);
 }
