@@ -106,14 +106,8 @@ void Poller::close(Channel channel) {
 }
 
 int Poller::wait_for_events(Duration limit) {
-  timespec timeout{};
-  timespec* timeout_or_forever = nullptr;
-  if (limit != forever) {
-    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(limit);
-    timeout.tv_sec = whole.count();
-    timeout.tv_nsec = (limit - whole).count();
-    timeout_or_forever = &timeout;
-  }
+  const timespec timeout = readiness::timespec_of(limit);
+  const timespec* const timeout_or_forever = limit == forever ? nullptr : &timeout;
   if (has_pwait2_) [[likely]] {
     const int count =
         ::epoll_pwait2(epoll_fd_, events_.data(), events_per_wait_max, timeout_or_forever, nullptr);

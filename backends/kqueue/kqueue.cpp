@@ -25,7 +25,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <ctime>
 #include <utility>
 
 namespace tern::kqueue {
@@ -42,12 +41,9 @@ constexpr Duration memory_retry = std::chrono::milliseconds(1);
 
 Poller::Poller(const PollerOptions& options)
     : Channels(options), kqueue_fd_(::kqueue()), events_(events_per_wait_max) {
-  int errno_value = 0;
-  if (kqueue_fd_ < 0 || ::fcntl(kqueue_fd_, F_SETFD, FD_CLOEXEC) != 0) {
-    errno_value = errno;
-  } else {
-    errno_value = wake_.watch(kqueue_fd_, std::bit_cast<void*>(wake_channel));
-  }
+  const bool is_open = kqueue_fd_ >= 0 && ::fcntl(kqueue_fd_, F_SETFD, FD_CLOEXEC) == 0;
+  const int errno_value =
+      is_open ? wake_.watch(kqueue_fd_, std::bit_cast<void*>(wake_channel)) : errno;
   if (errno_value != 0) {
     if (kqueue_fd_ >= 0) ::close(kqueue_fd_);
     throw std::system_error(posix::error_from(errno_value), "cannot set up kqueue");
@@ -124,11 +120,8 @@ int Poller::wait_for_events(Duration limit) {
   const bool rests = std::exchange(is_retrying_, false);
   if (!rests && changes_.size() > events_per_wait_max) submit_in_bulk();
   const auto change_count = rests ? 0 : static_cast<int>(changes_.size());
-  limit = std::min(limit, rests ? memory_retry : limit_max);
-  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(limit);
-  timespec timeout{};
-  timeout.tv_sec = static_cast<decltype(timeout.tv_sec)>(whole.count());
-  timeout.tv_nsec = static_cast<decltype(timeout.tv_nsec)>((limit - whole).count());
+  const timespec timeout =
+      readiness::timespec_of(std::min(limit, rests ? memory_retry : limit_max));
   const int count = ::kevent(kqueue_fd_, changes_.data(), change_count, events_.data(),
                              events_per_wait_max, &timeout);
   // A signal interrupts the wait only, not the changes: they are in force.
@@ -149,15 +142,11 @@ void Poller::wait(Duration limit) {
   begin_turn();
 }
 
-void Poller::refresh() { now_ = Time::clock::now(); }
-
 // Lowered before anybody looks for posted work, and not before the event has come: a wake in
 // between finds the flag raised, and its work was posted before that is looked for.
 void Poller::take_wake() {
-  const bool has_come = std::any_of(event_at_, event_end_, [](const struct kevent& event) {
-    return channel_of(event) == wake_channel;
-  });
-  if (!has_come) return;
+  const auto is_wake = [](const struct kevent& event) { return channel_of(event) == wake_channel; };
+  if (std::none_of(event_at_, event_end_, is_wake)) return;
   wake_.take();
   wake_pending_.exchange(false, std::memory_order_acq_rel);
   ++counters_.wakes;

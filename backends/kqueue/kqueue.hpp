@@ -10,10 +10,31 @@
 #include <string_view>
 #include <vector>
 
-#include "backends/kqueue/wake.hpp"
 #include "backends/readiness/channels.hpp"
 
 namespace tern::kqueue {
+
+// How another thread ends the wait: an event of our own, or a pipe where the system has none. The
+// build chose one of wake_user.cpp and wake_pipe.cpp.
+class Wake {
+ public:
+  Wake() = default;
+  ~Wake();
+  Wake(const Wake&) = delete;
+  Wake& operator=(const Wake&) = delete;
+
+  // Puts the event into the kqueue, to come with `udata`. 0, or an errno value.
+  int watch(int kqueue_fd, void* udata);
+  // THREAD  any; also from a signal handler.
+  void trigger();
+  // The event has come. After this the next trigger() makes another one.
+  void take();
+
+ private:
+  // Where it is triggered (the kqueue, or the pipe's end), and the end that is read.
+  int trigger_fd_ = -1;
+  [[maybe_unused]] int read_fd_ = -1;
+};
 
 class Poller final : public readiness::Channels {
  public:
@@ -32,8 +53,7 @@ class Poller final : public readiness::Channels {
       const struct kevent& event = *event_at_++;
       const Channel channel = channel_of(event);
       readiness::Slot& ready = slot(channel.index);
-      // It was told before the socket was closed and its slot given to another; or it is the wake,
-      // which wait() has seen to.
+      // Told before the socket was closed and its slot given away; or the wake: see wait().
       if (ready.generation != channel.generation) [[unlikely]]
         continue;
       if ((event.flags & EV_ERROR) != 0) [[unlikely]] {
@@ -49,7 +69,7 @@ class Poller final : public readiness::Channels {
     return next_queued(completion);
   }
   void wake();
-  void refresh();
+  void refresh() { now_ = Time::clock::now(); }
 
  private:
   static constexpr int events_per_wait_max = 256;

@@ -1,18 +1,14 @@
 // EVFILT_USER: FreeBSD, macOS, NetBSD from 10, DragonFly.
-#include <sys/types.h>
-// After the types that it uses.
-#include <sys/event.h>
-
 #include <cerrno>
 
-#include "backends/kqueue/wake.hpp"
+#include "backends/kqueue/kqueue.hpp"
 
 namespace tern::kqueue {
 
 Wake::~Wake() = default;
 
 int Wake::watch(int kqueue_fd, void* udata) {
-  kqueue_fd_ = kqueue_fd;
+  trigger_fd_ = kqueue_fd;
   struct kevent change {};
   // Told once for each trigger: without EV_CLEAR every later wait would end at once.
   EV_SET(&change, 0, EVFILT_USER, EV_ADD | EV_CLEAR, 0, 0, udata);
@@ -23,7 +19,7 @@ void Wake::trigger() {
   struct kevent change {};
   EV_SET(&change, 0, EVFILT_USER, 0, NOTE_TRIGGER, 0, nullptr);
   // Cannot fail: the event is there as long as the kqueue is.
-  (void)::kevent(kqueue_fd_, &change, 1, nullptr, 0, nullptr);
+  (void)::kevent(trigger_fd_, &change, 1, nullptr, 0, nullptr);
 }
 
 void Wake::take() {}

@@ -13,6 +13,7 @@
 
 #include <cassert>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <vector>
 
@@ -46,6 +47,12 @@ struct Slot {
   void set(std::uint16_t mask) { flags = static_cast<std::uint16_t>(flags | mask); }
   void clear(std::uint16_t mask) { flags = static_cast<std::uint16_t>(flags & ~mask); }
 };
+
+// What a limit is for the kernel. REQUIRES not negative.
+inline timespec timespec_of(Duration limit) {
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(limit);
+  return {static_cast<std::time_t>(whole.count()), static_cast<long>((limit - whole).count())};
+}
 
 class Channels {
  public:

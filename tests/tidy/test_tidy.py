@@ -151,6 +151,12 @@ class Sizes(TidyTest):
         self.passes('src/a.cpp', text(*lines[:600]))
         self.finds('src/a.cpp', text(*lines), 601, '601 lines, at most 600')
 
+    def test_long_demultiplexer(self):
+        lines = [*MODEL, *(FILLER.format(number) for number in range(340))]
+        self.write('backends/epoll/meson.build', text("s = files('epoll.cpp')"))
+        self.passes('backends/epoll/epoll.cpp', text(*lines[:350]))
+        self.finds('backends/epoll/epoll.cpp', text(*lines), 1, '356 lines in backends/epoll')
+
     def test_tests_may_be_longer(self):
         lines = [FILLER.format(number) for number in range(901)]
         self.passes('tests/unit/a.cpp', text(*lines[:900]))
