@@ -192,7 +192,8 @@ CLI::Option* with_environment(CLI::Option* option) {
     name +=
         letter == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
   }
-  return option->envname(name);
+  // A flag has no value: --quiet=3 is a mistake.
+  return option->disable_flag_override()->envname(name);
 }
 
 CLI::Option* add_text(CLI::App& app, const std::string& names, const std::string& type,

@@ -165,6 +165,10 @@ std::string problem_of(const CLI::App& app, const CLI::App& whole, const CLI::Pa
     return "the url is missing; write tcp://HOST:PORT, tls://HOST:PORT, udp://HOST:PORT or "
            "unix:/PATH";
   }
+  if (message.find("disallowed flag override") != std::string::npos) {
+    const std::string name = message.substr(0, message.find(' '));
+    return fmt::format("{}{} takes no value; write it alone", name.size() > 1 ? "--" : "-", name);
+  }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr &&
       message.find(" missing") != std::string::npos) {
     return message.substr(0, message.find(':')) + ": its value is missing";

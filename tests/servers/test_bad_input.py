@@ -21,6 +21,7 @@ WRONG_COMMAND_LINES = [
     (['echo', '--lisen', 'tcp://127.0.0.1:0'], ["'--lisen'", "did you mean '--listen'?"]),
     (['echo', 'stray'], ["'stray'", 'unexpected argument']),
     (['echo', '--listen'], ['--listen', 'value is missing']),
+    (['load', '--quiet=3'], ['--quiet', 'takes no value']),
     (['connect'], ['url is missing', 'tcp://HOST:PORT']),
     (['connect', 'tcp://127.0.0.1:1', 'stray'], ["'stray'", 'unexpected argument']),
     (['connect', 'tcp://127.0.0.1:1', '--quit', 'a\nb'], ['--quit', 'line break', 'one line']),
