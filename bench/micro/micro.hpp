@@ -12,9 +12,10 @@
 
 namespace tern::micro {
 
-inline void add(const std::string& area_and_case, void (*function)(benchmark::State&)) {
+inline benchmark::internal::Benchmark* add(const std::string& area_and_case,
+                                           void (*function)(benchmark::State&)) {
   const std::string name = area_and_case + "/" + std::string(Reactor::poller_name());
-  benchmark::RegisterBenchmark(name.c_str(), function);
+  return benchmark::RegisterBenchmark(name.c_str(), function);
 }
 
 // Accepts and counts; what is received is dropped.
