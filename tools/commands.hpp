@@ -12,6 +12,7 @@ class App;
 namespace tern::tool {
 
 void add_echo(CLI::App& app, int& exit_code);
+void add_chat(CLI::App& app, int& exit_code);
 void add_connect(CLI::App& app, int& exit_code);
 void add_load(CLI::App& app, int& exit_code);
 void add_cert(CLI::App& app, int& exit_code);

@@ -27,18 +27,20 @@ struct Command {
   void (*add)(CLI::App& app, int& exit_code);
 };
 
-constexpr std::array<Command, 5> commands{{
+constexpr std::array<Command, 6> commands{{
     {"echo", "A server that sends back what it receives, over TCP, TLS, UDP and Unix sockets.",
      add_echo},
+    {"chat", "A chat server: rooms and names, for nc, telnet and tern connect.", add_chat},
     {"connect", "A line client: what you type is sent, what comes is printed.", add_connect},
     {"load", "Measure an echo server: throughput, latency, every byte verified.", add_load},
     {"cert", "A certificate for development, and the authority that signed it.", add_cert},
-    {"demo", "An echo server on loopback that says how to talk to it.", add_demo},
+    {"demo", "An echo server and a chat on loopback that say how to talk to them.", add_demo},
 }};
 
 constexpr std::string_view overview = R"(Examples:
-  tern demo                                      an echo server, and how to talk to it
+  tern demo                                      two servers, and how to talk to them
   tern echo --listen tcp://127.0.0.1:7007        a server
+  tern chat --listen tcp://127.0.0.1:7070        a chat; nc 127.0.0.1 7070 is a client
   tern connect tcp://127.0.0.1:7007              a client
   tern load tcp://127.0.0.1:7007 -c 50 -d 10s    how fast is it?
 
@@ -158,7 +160,7 @@ std::string problem_of(const CLI::App& app, const CLI::App& whole, const CLI::Pa
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && &app == &whole) {
     // A misspelt command is missing, too, but that is not what is wrong.
     if (!whole.remaining().empty()) return unexpected(app, whole);
-    return "a command is missing: echo, connect, load, cert or demo";
+    return "a command is missing: echo, chat, connect, load, cert or demo";
   }
   std::string message = error.what();
   if (message == "url is required") {
@@ -202,8 +204,7 @@ int parse_and_run(CLI::App& whole, const int& exit_code, int argc, char** argv) 
 int run(int argc, char** argv) {
   fill_closed_streams();
   CLI::App whole(
-      "Tern: echo servers on each kernel's own I/O, and the tools to talk to and measure them.",
-      "tern");
+      "Tern: servers on each kernel's own I/O, and the tools to talk to and measure them.", "tern");
   int exit_code = exit_success;
   whole.require_subcommand(1);
   whole.formatter(std::make_shared<HelpFormatter>());

@@ -80,14 +80,18 @@ void check_backlog(int backlog) {
   }
 }
 
-Endpoint bind_one(Server& server, const ServeOptions& options, const Url& url,
+Endpoint bind_one(Server& server, const ServeOptions& options, std::size_t position,
                   std::shared_ptr<TlsContext>& tls) {
+  const Url& url = options.listen[position];
+  const auto other = options.other_protocols.find(position);
+  const Server::ProtocolFactory& protocol =
+      other == options.other_protocols.end() ? options.protocol : other->second;
   if (url.scheme == Scheme::tls && tls == nullptr) tls = options.tls();
   const Endpoint endpoint = resolve_url(url).front();
   try {
-    if (url.scheme == Scheme::tls) return server.listen(endpoint, options.protocol, tls);
+    if (url.scheme == Scheme::tls) return server.listen(endpoint, protocol, tls);
     return url.scheme == Scheme::udp ? server.listen_datagrams(endpoint, options.datagram_protocol)
-                                     : server.listen(endpoint, options.protocol);
+                                     : server.listen(endpoint, protocol);
   } catch (const std::system_error& error) {
     throw unavailable(error);
   }
@@ -133,9 +137,9 @@ int serve(const ServeOptions& options) {
   std::vector<Endpoint> bound;
   std::string announcement;
   std::shared_ptr<TlsContext> tls;
-  for (const Url& url : options.listen) {
-    bound.push_back(bind_one(server, options, url, tls));
-    announcement += fmt::format("listening {}\n", url_text(url.scheme, bound.back()));
+  for (std::size_t i = 0; i < options.listen.size(); ++i) {
+    bound.push_back(bind_one(server, options, i, tls));
+    announcement += fmt::format("listening {}\n", url_text(options.listen[i].scheme, bound[i]));
   }
   announcement += "ready\n";
   if (options.greeting) announcement += options.greeting(bound);
@@ -144,6 +148,7 @@ int serve(const ServeOptions& options) {
   const SignalGate::Scope drain_on_signal(signals, [&](Signal) {
     log(LogLevel::info, "draining: connections have {} to end; a second signal ends at once",
         format_duration(options.drain_timeout));
+    if (options.draining) options.draining();
     server.drain(options.drain_timeout);
   });
   if (tls != nullptr && options.reload) signals.on_hangup([&] { reload(*tls, options); });

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,7 +31,11 @@ struct ServeOptions {
   // How often counters are printed; zero: never.
   Duration stats = Duration::zero();
   Server::ProtocolFactory protocol;
+  // For addresses that have a protocol of their own: by the position in `listen`.
+  std::map<std::size_t, Server::ProtocolFactory> other_protocols;
   Server::DatagramProtocolFactory datagram_protocol;
+  // Called when a signal asked for the end, before the server drains.
+  std::function<void()> draining;
   // Written to standard output after the ready lines; given the addresses in the order of `listen`.
   std::function<std::string(const std::vector<Endpoint>&)> greeting;
 };

@@ -19,8 +19,8 @@ class Demo(harness.Case):
     def test_its_addresses_work(self):
         demo = self.demo()
         schemes = [url.partition(':')[0] for url in demo.urls]
-        self.assertEqual(schemes, ['tcp', 'udp', 'tls'][:len(schemes)])
-        for url in demo.urls[:2]:  # TLS has a test of its own
+        self.assertEqual(schemes, ['tcp', 'udp', 'tcp', 'tls'][:len(schemes)])
+        for url in demo.urls[:2]:  # the chat and TLS have tests of their own
             self.exchange(self.client(url))
 
     def test_its_instructions_work(self):
@@ -31,7 +31,11 @@ class Demo(harness.Case):
         for command in commands:
             name, url = command.split()
             self.assertIn(url, demo.urls)
-            if name == 'connect':
+            if url == demo.urls[2]:
+                code, output, errors = self.run_command('connect', url, stdin=b'/join lobby\n')
+                self.assertEqual((code, errors), (0, ''))
+                self.assertIn(b'-- you are in lobby, alone\n', output)
+            elif name == 'connect':
                 code, output, errors = self.run_command('connect', url, stdin=b'hello\n')
                 self.assertEqual((code, output, errors), (0, b'hello\n', ''))
             else:
@@ -74,7 +78,7 @@ class Demo(harness.Case):
 
 class Help(harness.Case):
     def test_every_command_has_one(self):
-        for command in ([], ['echo'], ['connect'], ['load'], ['cert'], ['demo']):
+        for command in ([], ['echo'], ['chat'], ['connect'], ['load'], ['cert'], ['demo']):
             for flag in ('--help', '-h'):
                 with self.subTest(command=command):
                     code, output, errors = self.run_command(*command, flag)

@@ -1,0 +1,164 @@
+#include "src/chat/hub_host.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <utility>
+
+#include "src/chat/spoke.hpp"
+#include "src/protocols/chat/lines.hpp"
+
+namespace tern::chat {
+namespace {
+
+// What a delivery costs until it is applied, its bytes apart.
+constexpr std::size_t delivery_bytes = sizeof(Delivery);
+
+UnixTime system_time() {
+  using std::chrono::system_clock;
+  return std::chrono::floor<std::chrono::seconds>(system_clock::now()).time_since_epoch().count();
+}
+
+}  // namespace
+
+HubHost::HubHost(const ServiceOptions& options, Reactor& reactor)
+    : options_(options), reactor_(reactor), hub_(options.hub, *this) {}
+
+void HubHost::take(Requests requests) {
+  if (inbox_.empty()) {
+    inbox_ = std::move(requests);
+  } else {
+    std::move(requests.begin(), requests.end(), std::back_inserter(inbox_));
+  }
+  work();
+}
+
+void HubHost::work() {
+  if (has_ended_) return;
+  // Whoever is given something may have to go because of it, and says so from inside flush().
+  if (std::exchange(is_busy_, true)) return;
+  do {
+    carry_out(std::exchange(inbox_, {}));
+    flush();
+  } while (!inbox_.empty());
+  is_busy_ = false;
+}
+
+void HubHost::carry_out(const Requests& requests) {
+  const UnixTime now = options_.clock ? options_.clock() : system_time();
+  std::size_t commands = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Request& request = requests[i];
+    switch (request.kind) {
+      case Request::Kind::arrive:
+        hub_.arrive(request.member);
+        break;
+      case Request::Kind::command:
+        hub_.handle(request.member, request.command, now);
+        ++commands;
+        break;
+      case Request::Kind::gone:
+        hub_.gone(request.member, request.why);
+        break;
+    }
+    const bool is_last = i + 1 == requests.size() || requests[i + 1].member != request.member;
+    if (!is_last || commands == 0) continue;
+    acknowledge(request.member, std::exchange(commands, 0));
+  }
+}
+
+void HubHost::acknowledge(MemberId member, std::size_t count) {
+  SpokeState& state = spokes_[spoke_of(member)];
+  Deliveries& to = is_behind() ? state.withheld : state.outbox;
+  to.push_back({.kind = Delivery::Kind::acknowledge,
+                .count = static_cast<std::uint32_t>(count),
+                .member = member});
+}
+
+bool HubHost::is_behind() const {
+  return std::any_of(spokes_.begin(), spokes_.end(), [this](const SpokeState& state) {
+    return state.unapplied_bytes > options_.unapplied_bytes_max;
+  });
+}
+
+void HubHost::flush() {
+  for (std::size_t i = 0; i < spokes_.size(); ++i) {
+    SpokeState& state = spokes_[i];
+    if (state.outbox.empty()) continue;
+    Deliveries batch = std::exchange(state.outbox, {});
+    Spoke* spoke = state.spoke;
+    if (&spoke->reactor() == &reactor_) {
+      spoke->apply(batch);
+      continue;
+    }
+    std::size_t bytes = 0;
+    for (const Delivery& delivery : batch) bytes += delivery_bytes + delivery.buffer.size();
+    state.unapplied_bytes += bytes;
+    spoke->reactor().post([this, spoke, i, bytes, batch = std::move(batch)] {
+      spoke->apply(batch);
+      spoke->post_to_hub([this, i, bytes] { applied(i, bytes); });
+    });
+  }
+}
+
+void HubHost::applied(std::size_t index, std::size_t bytes) {
+  spokes_[index].unapplied_bytes -= bytes;
+  if (is_behind()) return;
+  for (SpokeState& state : spokes_) {
+    std::move(state.withheld.begin(), state.withheld.end(), std::back_inserter(state.outbox));
+    state.withheld.clear();
+  }
+  work();
+}
+
+// --- what the hub says ---
+
+SharedBuffer HubHost::written(const Event& event) {
+  text_.clear();
+  format_lines(event, text_);
+  return SharedBuffer::copy_of(text_);
+}
+
+void HubHost::tell(MemberId member, const Event& event) {
+  spokes_[spoke_of(member)].outbox.push_back(
+      {.kind = Delivery::Kind::to_member, .member = member, .buffer = written(event)});
+}
+
+void HubHost::tell_room(RoomId room, MemberId except, const Event& event) {
+  const auto it = present_.find(room);
+  if (it == present_.end()) return;
+  SharedBuffer buffer;
+  for (std::size_t i = 0; i < it->second.size(); ++i) {
+    const bool only_except = except != 0 && it->second[i] == 1 && spoke_of(except) == i;
+    if (it->second[i] == 0 || only_except) continue;
+    if (!buffer) buffer = written(event);
+    spokes_[i].outbox.push_back({.kind = Delivery::Kind::to_room,
+                                 .is_presence = is_presence(event.kind),
+                                 .member = except,
+                                 .room = room,
+                                 .buffer = buffer});
+  }
+}
+
+void HubHost::entered(RoomId room, MemberId member) {
+  std::vector<std::uint32_t>& counts = present_[room];
+  counts.resize(spokes_.size());
+  ++counts[spoke_of(member)];
+  spokes_[spoke_of(member)].outbox.push_back(
+      {.kind = Delivery::Kind::enter, .member = member, .room = room});
+}
+
+void HubHost::exited(RoomId room, MemberId member) {
+  const auto it = present_.find(room);
+  --it->second[spoke_of(member)];
+  const auto is_zero = [](std::uint32_t count) { return count == 0; };
+  if (std::all_of(it->second.begin(), it->second.end(), is_zero)) present_.erase(it);
+  spokes_[spoke_of(member)].outbox.push_back(
+      {.kind = Delivery::Kind::exit, .member = member, .room = room});
+}
+
+void HubHost::dismissed(MemberId member) {
+  spokes_[spoke_of(member)].outbox.push_back({.kind = Delivery::Kind::dismiss, .member = member});
+}
+
+}  // namespace tern::chat

@@ -1,0 +1,63 @@
+// HubHost: the hub on its reactor: takes requests, writes events down once, and gives each reactor
+// what its members are to hear, one posted value a batch.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "src/chat/delivery.hpp"
+#include "src/chat/service.hpp"
+
+namespace tern::chat {
+
+class HubHost final : private Outlet {
+ public:
+  HubHost(const ServiceOptions& options, Reactor& reactor);
+
+  Reactor& reactor() const { return reactor_; }
+  const Hub& hub() const { return hub_; }
+  void add(Spoke& spoke) { spokes_.push_back({&spoke, {}, {}, 0}); }
+
+  // THREAD: the hub's reactor. May be called while it is at work: then it comes next.
+  void take(Requests requests);
+  // A reactor has sent what it was given.
+  void applied(std::size_t spoke, std::size_t bytes);
+  // THREAD: any, for the request of one.
+  void end() { has_ended_ = true; }
+
+ private:
+  struct SpokeState {
+    Spoke* spoke;
+    Deliveries outbox;
+    Deliveries withheld;  // acknowledgements
+    std::size_t unapplied_bytes;
+  };
+
+  void tell(MemberId member, const Event& event) override;
+  void tell_room(RoomId room, MemberId except, const Event& event) override;
+  void entered(RoomId room, MemberId member) override;
+  void exited(RoomId room, MemberId member) override;
+  void dismissed(MemberId member) override;
+
+  void work();
+  void carry_out(const Requests& requests);
+  void acknowledge(MemberId member, std::size_t count);
+  void flush();
+  bool is_behind() const;
+  SharedBuffer written(const Event& event);
+
+  const ServiceOptions& options_;
+  Reactor& reactor_;
+  Hub hub_;
+  std::vector<SpokeState> spokes_;
+  // How many members of a room are on each spoke: who has nobody there is told nothing.
+  std::unordered_map<RoomId, std::vector<std::uint32_t>> present_;
+  Requests inbox_;
+  std::string text_;
+  bool is_busy_ = false;
+  bool has_ended_ = false;
+};
+
+}  // namespace tern::chat

@@ -1,0 +1,85 @@
+#include "src/chat/service.hpp"
+
+#include <algorithm>
+
+#include "src/chat/hub_host.hpp"
+#include "src/chat/session.hpp"
+#include "src/chat/spoke.hpp"
+#include "src/protocols/chat/lines.hpp"
+
+namespace tern::chat {
+namespace {
+
+// The door for people: lines.
+class LineDoor final : public Protocol {
+ public:
+  explicit LineDoor(Spoke& spoke) : spoke_(spoke) {}
+
+ private:
+  static Session* session_of(const Connection& connection) {
+    return static_cast<Session*>(connection.user_data);
+  }
+
+  void opened(Connection& connection) override { spoke_.open(connection); }
+  void received(Connection& connection, std::span<const std::byte> bytes) override {
+    session_of(connection)->received({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+  void ended(Connection& connection) override { session_of(connection)->ended(); }
+  void closed(Connection& connection, CloseReason, const std::error_code&) override {
+    // A handshake that failed was never opened.
+    if (Session* session = session_of(connection)) spoke_.close(*session);
+  }
+
+  Spoke& spoke_;
+};
+
+tern::Limits connection_limits(const ServiceOptions& options) {
+  tern::Limits limits;
+  limits.output_high_bytes = options.output_soft_bytes;
+  limits.output_low_bytes = options.output_soft_bytes / 4;
+  // A session ends before that, with a reason for its reader.
+  limits.output_bytes_max = options.output_hard_bytes + 2 * line_bytes_max;
+  limits.idle_timeout = Duration::zero();  // members may listen for hours
+  return limits;
+}
+
+}  // namespace
+
+Service::Service(const ServiceOptions& options)
+    : options_(options), limits_(connection_limits(options)) {}
+Service::~Service() = default;
+
+Spoke& Service::spoke_on(Reactor& reactor) {
+  const auto it = std::find_if(spokes_.begin(), spokes_.end(),
+                               [&](const auto& spoke) { return &spoke->reactor() == &reactor; });
+  if (it != spokes_.end()) return **it;
+  if (host_ == nullptr) host_ = std::make_unique<HubHost>(options_, reactor);
+  spokes_.push_back(std::make_unique<Spoke>(spokes_.size(), options_, limits_, reactor, *host_));
+  host_->add(*spokes_.back());
+  return *spokes_.back();
+}
+
+std::unique_ptr<Protocol> Service::door(Reactor& reactor) {
+  return std::make_unique<LineDoor>(spoke_on(reactor));
+}
+
+void Service::drain() {
+  for (const auto& spoke : spokes_) {
+    spoke->reactor().post([spoke = spoke.get()] { spoke->drain(); });
+  }
+}
+
+void Service::end() {
+  if (host_ != nullptr) host_->end();
+  for (const auto& spoke : spokes_) spoke->end();
+}
+
+const Hub& Service::hub() const { return host_->hub(); }
+
+std::size_t Service::sessions() const {
+  std::size_t total = 0;
+  for (const auto& spoke : spokes_) total += spoke->sessions();
+  return total;
+}
+
+}  // namespace tern::chat

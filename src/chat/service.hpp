@@ -1,0 +1,97 @@
+// Service: a chat on the reactors of a server.
+//
+//        reactor 0                     reactor 1
+//     ┌──────────────────────┐      ┌───────────────────┐
+//     │ connections ◄─ Spoke │      │ Spoke ─► connections
+//     │                │  ▲  │      │  │  ▲             │
+//     │       requests ▼  │  │      │  │  │ deliveries: one posted value a batch,
+//     │              HubHost ◄──────┼──┘  │ one shared buffer a message, whatever
+//     │                └─────┼──────┼─────┘ the number of members
+//     └──────────────────────┘      └───────────────────┘
+//
+//   The hub lives on one reactor, the first. A spoke on each reactor knows the connections there
+//   and which of them are in which room; it reads lines, and sends what the hub says. Everything
+//   that a member does goes to the hub as a value, so there is one order of everything (hub.hpp);
+//   what follows from it goes to each reactor that has somebody to hear it, in that order. The
+//   fan-out, which is nearly all of the work, is done by the reactors side by side. Nothing is
+//   shared.
+//
+//   Nicknames and the lists of rooms and members are therefore simply the hub's: no reactor has to
+//   ask another one.
+//
+//   Bounded everywhere: a member has at most `in_flight_max` commands under way to the hub; the hub
+//   acknowledges them only while no reactor is more than `unapplied_bytes_max` behind with its
+//   deliveries. So a reactor that cannot keep up slows down those who talk, and no mailbox grows.
+//
+//   OWNERSHIP  Must outlive the reactors (and so a Server declared after it).
+//   THREAD     Construct, door() and end() while no reactor runs; drain() from any.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "src/chat/token_bucket.hpp"
+#include "src/protocols/chat/hub.hpp"
+#include "tern/connection.hpp"
+#include "tern/reactor.hpp"
+
+namespace tern::chat {
+
+class HubHost;
+class Spoke;
+
+struct ServiceOptions {
+  HubLimits hub;
+  // Bytes queued for one member above which it is no longer told who comes and goes ...
+  std::size_t output_soft_bytes = 64 * 1024;
+  // ... and above which it is told that it is too slow, and disconnected.
+  std::size_t output_hard_bytes = 256 * 1024;
+  // Lines that a member may send; faster ones wait. Who has had to wait for `flood_patience`
+  // without a break is disconnected; zero: never.
+  TokenRate flood{std::chrono::milliseconds(200), 20};
+  Duration flood_patience = std::chrono::seconds(60);
+  // A line is sent to who has neither sent nor been sent anything for so long; zero: never.
+  Duration ping_interval = std::chrono::minutes(5);
+  // Who has sent no line for so long is disconnected; zero: never.
+  Duration idle_timeout = Duration::zero();
+  // How long who is being disconnected may take to read what is still queued.
+  Duration farewell_timeout = std::chrono::seconds(5);
+  std::size_t unapplied_bytes_max = 4 * 1024 * 1024;
+  // Seconds since 1970; by default the system's clock.
+  std::function<UnixTime()> clock = {};
+};
+
+// Commands of one member on their way to the hub; also the most that are read in one turn.
+inline constexpr std::size_t in_flight_max = 32;
+
+class Service {
+ public:
+  explicit Service(const ServiceOptions& options);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // The line door on a reactor, to be listened with. The first reactor that is given one gets the
+  // hub. At most 65,535 reactors.
+  std::unique_ptr<Protocol> door(Reactor& reactor);
+  // Tells everybody that the server is going down, and disconnects them; who comes later likewise.
+  void drain();
+  // The reactors do not run any more and are about to be destroyed: nothing is posted any more.
+  void end();
+
+  // For tests, while no reactor runs.
+  const Hub& hub() const;
+  std::size_t sessions() const;
+
+ private:
+  Spoke& spoke_on(Reactor& reactor);
+
+  const ServiceOptions options_;
+  const tern::Limits limits_;  // of its connections
+  std::unique_ptr<HubHost> host_;
+  std::vector<std::unique_ptr<Spoke>> spokes_;
+};
+
+}  // namespace tern::chat

@@ -1,0 +1,369 @@
+#include "src/protocols/chat/hub.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/protocols/chat/text.hpp"
+
+namespace tern::chat {
+namespace {
+
+constexpr std::string_view guest_prefix = "guest-";
+
+}  // namespace
+
+bool is_presence(Event::Kind kind) {
+  return kind == Event::Kind::joined || kind == Event::Kind::left || kind == Event::Kind::renamed;
+}
+
+struct Hub::Room {
+  RoomId id = 0;
+  std::string key;   // folded
+  std::string name;  // as it was first written
+  std::string topic;
+  std::vector<Member*> members;
+  std::deque<Message> history;
+  std::size_t history_bytes = 0;
+  std::list<Room*>::iterator empty_place;  // while there are no members
+};
+
+struct Hub::Member {
+  // Where it stands among a room's members.
+  struct Place {
+    Room* room;
+    std::size_t index;
+  };
+
+  Place* place_in(const Room& room) {
+    const auto it = std::find_if(places.begin(), places.end(),
+                                 [&](const Place& place) { return place.room == &room; });
+    return it == places.end() ? nullptr : &*it;
+  }
+  bool is_in(const Room& room) const {
+    return std::any_of(places.begin(), places.end(),
+                       [&](const Place& place) { return place.room == &room; });
+  }
+  Room* current() const { return places.empty() ? nullptr : places.back().room; }
+
+  MemberId id = 0;
+  std::string nickname;
+  std::vector<Place> places;  // the current room is the last
+};
+
+Hub::Hub(const HubLimits& limits, Outlet& outlet) : limits_(limits), outlet_(outlet) {}
+Hub::~Hub() = default;
+
+// --- coming and going ---
+
+void Hub::arrive(MemberId id) {
+  if (members_.size() >= limits_.members_max) {
+    outlet_.tell(id, {.kind = Event::Kind::problem,
+                      .problem = Problem::server_full,
+                      .limit = limits_.members_max});
+    return outlet_.dismissed(id);
+  }
+  auto [it, is_new] = members_.try_emplace(id, std::make_unique<Member>());
+  if (!is_new) return;
+  Member& member = *it->second;
+  member.id = id;
+  member.nickname = guest_name();
+  nicknames_.emplace(member.nickname, &member);
+  outlet_.tell(id, {.kind = Event::Kind::welcome, .actor = member.nickname});
+}
+
+// No guest's name comes back: who left must not be taken for who came.
+std::string Hub::guest_name() { return std::string(guest_prefix) + std::to_string(next_guest_++); }
+
+void Hub::gone(MemberId id, Leaving why) {
+  const auto it = members_.find(id);
+  if (it == members_.end()) return;
+  part(*it->second, why);
+  nicknames_.erase(folded(it->second->nickname));
+  members_.erase(it);
+}
+
+// Leaves every room.
+void Hub::part(Member& member, Leaving why) {
+  while (!member.places.empty()) {
+    Room& room = *member.places.back().room;
+    remove(room, member);
+    outlet_.tell_room(
+        room.id, 0,
+        {.kind = Event::Kind::left, .room = room.name, .actor = member.nickname, .leaving = why});
+  }
+}
+
+void Hub::remove(Room& room, Member& member) {
+  const Member::Place* place = member.place_in(room);
+  Member* last = room.members.back();
+  room.members[place->index] = last;
+  last->place_in(room)->index = place->index;
+  room.members.pop_back();
+  member.places.erase(member.places.begin() + (place - member.places.data()));
+  if (room.members.empty()) room.empty_place = empty_rooms_.insert(empty_rooms_.end(), &room);
+  outlet_.exited(room.id, member.id);
+}
+
+// --- commands ---
+
+void Hub::handle(MemberId id, const Command& command, UnixTime now) {
+  const auto it = members_.find(id);
+  if (it == members_.end()) return;
+  Member& member = *it->second;
+  switch (command.kind) {
+    case Command::Kind::say:
+    case Command::Kind::emote:
+      return say(member, command, now);
+    case Command::Kind::whisper:
+      return whisper(member, command);
+    case Command::Kind::nick:
+      return rename(member, command.name);
+    case Command::Kind::join:
+      return join(member, command.name);
+    case Command::Kind::leave:
+      return leave(member, command.name);
+    case Command::Kind::topic:
+      return topic(member, command.text);
+    case Command::Kind::rooms:
+      return list_rooms(member);
+    case Command::Kind::who:
+      return list_members(member, command.name);
+    case Command::Kind::history:
+      if (const Room* room = room_of(member, {})) replay(member, *room, command.count);
+      return;
+    case Command::Kind::quit:
+      outlet_.tell(id, {.kind = Event::Kind::goodbye});
+      gone(id, Leaving::quit);
+      return outlet_.dismissed(id);
+    case Command::Kind::answer:
+      return outlet_.tell(id, {.kind = Event::Kind::answer, .text = command.text});
+  }
+}
+
+void Hub::say(Member& member, const Command& command, UnixTime now) {
+  Room* room = room_of(member, {});
+  if (room == nullptr) return;
+  const bool is_emote = command.kind == Command::Kind::emote;
+  outlet_.tell_room(room->id, member.id,
+                    {.kind = is_emote ? Event::Kind::emoted : Event::Kind::said,
+                     .room = room->name,
+                     .actor = member.nickname,
+                     .text = command.text});
+  remember(*room, member, command, now);
+}
+
+void Hub::whisper(const Member& member, const Command& command) {
+  const auto it = nicknames_.find(folded(command.name));
+  if (it == nicknames_.end()) return refuse(member, Problem::nobody, command.name);
+  const Member& other = *it->second;
+  // To oneself it comes once: as what was received.
+  outlet_.tell(other.id,
+               {.kind = Event::Kind::whisper, .actor = member.nickname, .text = command.text});
+  if (&other == &member) return;
+  outlet_.tell(member.id, {.kind = Event::Kind::whispered, .name = other.nickname});
+}
+
+void Hub::rename(Member& member, const std::string& name) {
+  if (!is_name(name, limits_.name_bytes_max)) {
+    return refuse(member, Problem::bad_nickname, name, limits_.name_bytes_max);
+  }
+  const std::string key = folded(name);
+  if (key.starts_with(guest_prefix) && key != folded(member.nickname)) {
+    return refuse(member, Problem::guest_name, name);
+  }
+  const auto holder = nicknames_.find(key);
+  if (holder != nicknames_.end() && holder->second != &member) {
+    return refuse(member, Problem::name_taken, name);
+  }
+  if (holder == nicknames_.end()) {
+    nicknames_.emplace(key, &member);
+    nicknames_.erase(folded(member.nickname));
+  }
+  const std::string before = std::exchange(member.nickname, name);
+  outlet_.tell(member.id, {.kind = Event::Kind::you_renamed, .name = name});
+  if (before == name) return;
+  for (const Member::Place& place : member.places) {
+    outlet_.tell_room(
+        place.room->id, member.id,
+        {.kind = Event::Kind::renamed, .room = place.room->name, .actor = before, .name = name});
+  }
+}
+
+void Hub::join(Member& member, const std::string& name) {
+  Room* room = find_room(name);
+  if (room != nullptr && member.is_in(*room)) {  // then it becomes the current one
+    const auto place = member.places.begin() + (member.place_in(*room) - member.places.data());
+    std::rotate(place, place + 1, member.places.end());
+    return outlet_.tell(member.id, {.kind = Event::Kind::talking, .room = room->name});
+  }
+  if (member.places.size() >= limits_.joins_max) {
+    return refuse(member, Problem::joins_full, {}, limits_.joins_max);
+  }
+  if (room != nullptr && room->members.size() >= limits_.room_members_max) {
+    return refuse(member, Problem::room_full, room->name, limits_.room_members_max);
+  }
+  if (room == nullptr) room = make_room(member, name);
+  if (room == nullptr) return;
+  if (room->members.empty()) empty_rooms_.erase(room->empty_place);
+  outlet_.tell_room(room->id, 0,
+                    {.kind = Event::Kind::joined, .room = room->name, .actor = member.nickname});
+  member.places.push_back({room, room->members.size()});
+  room->members.push_back(&member);
+  outlet_.entered(room->id, member.id);
+  outlet_.tell(member.id, {.kind = Event::Kind::you_joined,
+                           .room = room->name,
+                           .text = room->topic,
+                           .count = room->members.size()});
+  if (!room->history.empty() && limits_.replay_lines_max > 0) {
+    replay(member, *room, limits_.replay_lines_max);
+  }
+}
+
+void Hub::leave(Member& member, const std::string& name) {
+  Room* room = room_of(member, name);
+  if (room == nullptr) return;
+  remove(*room, member);
+  const Room* current = member.current();
+  outlet_.tell(member.id, {.kind = Event::Kind::you_left,
+                           .room = room->name,
+                           .name = current == nullptr ? std::string_view() : current->name});
+  outlet_.tell_room(room->id, 0,
+                    {.kind = Event::Kind::left, .room = room->name, .actor = member.nickname});
+}
+
+void Hub::topic(const Member& member, const std::string& text) {
+  Room* room = room_of(member, {});
+  if (room == nullptr) return;
+  if (text.empty()) {
+    return outlet_.tell(member.id,
+                        {.kind = Event::Kind::topic, .room = room->name, .text = room->topic});
+  }
+  if (text.size() > limits_.topic_bytes_max) {
+    return refuse(member, Problem::topic_long, {}, limits_.topic_bytes_max);
+  }
+  room->topic = text;
+  outlet_.tell_room(room->id, 0,
+                    {.kind = Event::Kind::topic_set,
+                     .room = room->name,
+                     .actor = member.nickname,
+                     .text = room->topic});
+}
+
+void Hub::list_rooms(const Member& member) {
+  std::vector<const Room*> open;
+  for (const auto& [key, room] : rooms_) {
+    if (!room->members.empty()) open.push_back(room.get());
+  }
+  const std::size_t listed = std::min(open.size(), limits_.rooms_listed_max);
+  std::partial_sort(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(listed), open.end(),
+                    [](const Room* left, const Room* right) {
+                      return left->members.size() != right->members.size()
+                                 ? left->members.size() > right->members.size()
+                                 : left->key < right->key;
+                    });
+  std::vector<RoomSummary> rows;
+  for (std::size_t i = 0; i < listed; ++i) {
+    rows.push_back({open[i]->name, open[i]->topic, open[i]->members.size()});
+  }
+  outlet_.tell(member.id, {.kind = Event::Kind::rooms, .count = open.size(), .rooms = rows});
+}
+
+void Hub::list_members(const Member& member, const std::string& name) {
+  // Who is where is no secret: anybody may join and see.
+  const Room* room = name.empty() ? room_of(member, {}) : find_room(name);
+  if (room == nullptr) {
+    if (!name.empty()) refuse(member, Problem::no_such_room, name);
+    return;
+  }
+  const std::size_t listed = std::min(room->members.size(), limits_.members_listed_max);
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < listed; ++i) names.emplace_back(room->members[i]->nickname);
+  std::sort(names.begin(), names.end());
+  outlet_.tell(member.id, {.kind = Event::Kind::who,
+                           .room = room->name,
+                           .count = room->members.size(),
+                           .names = names});
+}
+
+// --- rooms ---
+
+Hub::Room* Hub::find_room(std::string_view name) {
+  const auto it = rooms_.find(folded(name));
+  return it == rooms_.end() ? nullptr : it->second.get();
+}
+
+Hub::Room* Hub::room_of(const Member& member, const std::string& name) {
+  if (name.empty()) {
+    if (member.current() == nullptr) refuse(member, Problem::no_room);
+    return member.current();
+  }
+  Room* room = find_room(name);
+  if (room != nullptr && member.is_in(*room)) return room;
+  refuse(member, Problem::not_in_room, name);
+  return nullptr;
+}
+
+Hub::Room* Hub::make_room(const Member& member, const std::string& name) {
+  if (!is_name(name, limits_.name_bytes_max)) {
+    refuse(member, Problem::bad_room_name, name, limits_.name_bytes_max);
+    return nullptr;
+  }
+  if (rooms_.size() >= limits_.rooms_max) {
+    if (empty_rooms_.empty()) {
+      refuse(member, Problem::rooms_full, {}, limits_.rooms_max);
+      return nullptr;
+    }
+    Room& oldest = *empty_rooms_.front();
+    empty_rooms_.pop_front();
+    history_bytes_ -= oldest.history_bytes;
+    rooms_.erase(std::string(oldest.key));
+  }
+  std::string key = folded(name);
+  auto room = std::make_unique<Room>();
+  room->id = next_room_++;
+  room->key = key;
+  room->name = name;
+  room->empty_place = empty_rooms_.insert(empty_rooms_.end(), room.get());
+  return rooms_.emplace(std::move(key), std::move(room)).first->second.get();
+}
+
+// --- history ---
+
+const std::deque<Message>* Hub::history(std::string_view name) const {
+  const auto it = rooms_.find(folded(name));
+  return it == rooms_.end() ? nullptr : &it->second->history;
+}
+
+void Hub::remember(Room& room, const Member& author, const Command& command, UnixTime now) {
+  if (limits_.history_lines_max == 0) return;
+  room.history.push_back(
+      {now, command.kind == Command::Kind::emote, author.nickname, command.text});
+  room.history_bytes += command.text.size();
+  history_bytes_ += command.text.size();
+  while (room.history.size() > limits_.history_lines_max ||
+         (room.history.size() > 1 && room.history_bytes > limits_.history_bytes_max)) {
+    forget_oldest(room);
+  }
+}
+
+void Hub::forget_oldest(Room& room) {
+  const std::size_t bytes = room.history.front().text.size();
+  room.history_bytes -= bytes;
+  history_bytes_ -= bytes;
+  room.history.pop_front();
+}
+
+void Hub::replay(const Member& member, const Room& room, std::size_t count) {
+  std::vector<const Message*> messages;
+  const std::size_t kept = room.history.size();
+  const std::size_t wanted = count == 0 ? kept : std::min(count, kept);
+  for (std::size_t i = kept - wanted; i < kept; ++i) messages.push_back(&room.history[i]);
+  outlet_.tell(member.id, {.kind = Event::Kind::history, .room = room.name, .messages = messages});
+}
+
+void Hub::refuse(const Member& member, Problem problem, std::string_view name, std::size_t limit) {
+  outlet_.tell(member.id,
+               {.kind = Event::Kind::problem, .name = name, .problem = problem, .limit = limit});
+}
+
+}  // namespace tern::chat

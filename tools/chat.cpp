@@ -1,0 +1,166 @@
+// tern chat: rooms, nicknames and presence, for everybody who can send a line.
+#include <algorithm>
+#include <memory>
+
+#include "src/chat/service.hpp"
+#include "tools/commands.hpp"
+#include "tools/common.hpp"
+#include "tools/serve_options.hpp"
+#include "tools/units.hpp"
+
+namespace tern::tool {
+namespace {
+
+struct ChatOptions {
+  ServerSettings settings{"tcp://127.0.0.1:7070"};
+  chat::ServiceOptions service;
+  std::uint64_t members_max = service.hub.members_max;
+  std::uint64_t rooms_max = service.hub.rooms_max;
+  std::uint64_t room_members_max = service.hub.room_members_max;
+  std::uint64_t joins_max = service.hub.joins_max;
+  std::uint64_t history_lines = service.hub.history_lines_max;
+  std::uint64_t replay_lines = service.hub.replay_lines_max;
+};
+
+// Who comes when the server is full is told so; this many at once are.
+constexpr std::size_t refused_at_once = 1000;
+// A /rooms or a replayed history must fit.
+constexpr std::size_t hard_limit_bytes_min = 64 * 1024;
+constexpr std::size_t history_bytes_largest = 32 * 1024;
+
+// "off", "5" or "5,20": lines a second, and how many at once.
+chat::TokenRate read_flood(const std::string& text) {
+  if (text == "off") return {};
+  std::uint64_t rate = 0;
+  std::uint64_t burst = 0;
+  std::string problem;
+  const std::size_t comma = text.find(',');
+  bool good = parse_count(text.substr(0, comma), rate, problem) && rate > 0 && rate <= 1'000'000;
+  if (comma == std::string::npos) {
+    burst = std::max<std::uint64_t>(4 * rate, 1);
+  } else {
+    good = good && parse_count(text.substr(comma + 1), burst, problem);
+  }
+  if (!good || burst < 1 || burst > 1'000'000) {
+    refuse("--flood", text, "a rate of lines",
+           "off, RATE or RATE,BURST (such as 5,20): lines a second, and at once");
+  }
+  return {Duration(std::chrono::seconds(1)) / static_cast<Duration::rep>(rate),
+          static_cast<std::uint32_t>(burst)};
+}
+
+void add_limits(CLI::App& app, ChatOptions& options) {
+  chat::ServiceOptions& service = options.service;
+  chat::HubLimits& hub = service.hub;
+  const char* group = "Limits";
+  add_count(app, "--max-members", options.members_max, "members at once; one more is told so", 1,
+            10'000'000)
+      ->group(group);
+  add_count(app, "--max-rooms", options.rooms_max,
+            "rooms; those without members are kept until their place is needed", 1, 10'000'000)
+      ->group(group);
+  add_count(app, "--max-room-members", options.room_members_max, "members of one room", 1,
+            10'000'000)
+      ->group(group);
+  add_count(app, "--max-joins", options.joins_max, "rooms that one member is in at once", 1, 1000)
+      ->group(group);
+  add_size(app, "--max-name", hub.name_bytes_max, "bytes of a nickname or a room's name", 10, 200)
+      ->group(group);
+  add_size(app, "--max-topic", hub.topic_bytes_max, "bytes of a room's topic", 1, 4096)
+      ->group(group);
+  add_count(app, "--history", options.history_lines,
+            "lines of each room that are kept for /history; 0: none", 0, 1000)
+      ->group(group);
+  add_count(app, "--replay", options.replay_lines, "of these, told to who joins; 0: none", 0, 1000)
+      ->group(group);
+  add_size(app, "--history-bytes", hub.history_bytes_max, "their text together, in each room", 1,
+           history_bytes_largest)
+      ->group(group);
+  add_size(app, "--soft-limit", service.output_soft_bytes,
+           "queued output above which a member is not told any more who comes and goes, and its "
+           "own lines wait",
+           1024)
+      ->group(group);
+  add_size(app, "--hard-limit", service.output_hard_bytes,
+           "queued output above which a member is disconnected as too slow", hard_limit_bytes_min)
+      ->group(group);
+  add_text(app, "--flood", "RATE", "5,20",
+           "lines a second that a member may send, and at once: faster ones wait; or off",
+           [&service](const std::string& text) { service.flood = read_flood(text); })
+      ->group(group);
+  add_duration(app, "--flood-patience", service.flood_patience,
+               "disconnect who sends too fast for so long without a break; 0: never")
+      ->group(group);
+  add_duration(app, "--ping", service.ping_interval,
+               "send a line where nothing has moved for so long; 0: never")
+      ->group(group);
+  add_duration(app, "--idle-timeout", service.idle_timeout,
+               "disconnect who has sent no line for so long; 0: never")
+      ->group(group);
+}
+
+void settle(ChatOptions& options) {
+  settle(options.settings);
+  for (const Url& url : options.settings.serve.listen) {
+    if (url.scheme != Scheme::udp) continue;
+    throw CommandError(exit_usage, fmt::format("--listen {}: a chat needs a stream; write "
+                                               "tcp://, tls:// or unix:",
+                                               url.to_string()));
+  }
+  chat::ServiceOptions& service = options.service;
+  if (service.output_soft_bytes > service.output_hard_bytes) {
+    throw CommandError(exit_usage,
+                       fmt::format("--soft-limit {} is above --hard-limit {}; write a lower one",
+                                   format_size(service.output_soft_bytes),
+                                   format_size(service.output_hard_bytes)));
+  }
+  service.hub.members_max = options.members_max;
+  service.hub.rooms_max = options.rooms_max;
+  service.hub.room_members_max = options.room_members_max;
+  service.hub.joins_max = options.joins_max;
+  service.hub.history_lines_max = options.history_lines;
+  service.hub.replay_lines_max = options.replay_lines;
+  ServerOptions& server = options.settings.serve.server;
+  server.listener.connections_max = service.hub.members_max + refused_at_once;
+  // The most of one member's lines that are read before it is known whether they may be.
+  server.reactor.receive_bytes = 16 * 1024;
+}
+
+constexpr std::string_view examples = R"(Examples:
+  tern chat                                             TCP on 127.0.0.1:7070
+  nc 127.0.0.1 7070                                     a client; telnet and tern connect do, too
+  tern chat --listen tcp://[::]:7070 --listen tls://[::]:7443 \
+    --tls-cert certs/cert.pem --tls-key certs/key.pem
+  tern chat --max-members 5k --history 100 --flood 10,50
+
+Members write lines: /join ROOM, then what they say; /help lists the commands. See docs/chat.md.)";
+
+constexpr std::string_view signals = R"(Signals:
+with TLS, SIGHUP reads certificates and keys again: new connections get the new ones,
+others live on, and a bad file changes nothing. SIGTERM, SIGINT, and SIGHUP without TLS, drain:
+members are told and disconnected; what they have not read after --drain-timeout is lost; exit code
+0. A second signal ends at once (exit code 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP).)";
+
+}  // namespace
+
+void add_chat(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<ChatOptions>();
+  add_server_options(app, options->settings, "tcp:// or tls://HOST:PORT, unix:/PATH or unix:@NAME");
+  add_limits(app, *options);
+  add_time_limits(app, options->settings);
+  add_socket_options(app, options->settings);
+  add_tls_server_options(app, options->settings.tls);
+  add_log_options(app);
+  app.footer(
+      fmt::format("{}\n\n{}\n\n{}\n\n{}", examples, server_output_help, signals, server_end_help));
+  app.callback([options, &exit_code] {
+    settle(*options);
+    chat::Service service(options->service);
+    ServeOptions& serve_options = options->settings.serve;
+    serve_options.protocol = [&service](Reactor& reactor) { return service.door(reactor); };
+    serve_options.draining = [&service] { service.drain(); };
+    exit_code = serve(serve_options);
+  });
+}
+
+}  // namespace tern::tool
