@@ -2,6 +2,7 @@
 connect and measure."""
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
