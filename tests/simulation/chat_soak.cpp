@@ -382,7 +382,7 @@ class ChatSoak final : public Protocol {
 
   // Nobody says anything more: all that was said arrives.
   void settle() {
-    for (int quiet = 0, turns = 0; quiet < 60; ++turns) {
+    for (int quiet = 0, turns = 0; quiet < 1000; ++turns) {
       EXPECT_NOTE(turns < 100'000, "it does not come to rest");
       for (auto& client : clients_) {
         if (client->connection != nullptr) client->connection->resume();

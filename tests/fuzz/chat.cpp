@@ -1,0 +1,125 @@
+// A chat whose members send anything: what others read is whole lines of clean text, each of a kind
+// that says who speaks, and what is held stays within its limits.
+//
+// The input is cut at each 0xfe, a byte that UTF-8 never has: the byte after it says which of three
+// members sends what follows, and that a piece ends here.
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <string>
+
+#include "src/protocols/chat/lines.hpp"
+#include "src/protocols/chat/text.hpp"
+
+namespace {
+
+using namespace tern::chat;
+
+constexpr std::size_t members = 3;
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+class Doors final : public Outlet {
+ public:
+  void tell(MemberId member, const Event& event) override {
+    require(here.contains(member));
+    format_lines(event, written[member]);
+  }
+  void tell_room(RoomId room, MemberId except, const Event& event) override {
+    for (const MemberId member : rooms[room]) {
+      if (member != except) tell(member, event);
+    }
+  }
+  void entered(RoomId room, MemberId member) override { rooms[room].insert(member); }
+  void exited(RoomId room, MemberId member) override { require(rooms[room].erase(member) == 1); }
+  void dismissed(MemberId member) override {
+    check();
+    here.erase(member);
+    for (const auto& [room, in_it] : rooms) require(!in_it.contains(member));
+  }
+
+  // All that was written is lines that nobody has forged.
+  void check() {
+    for (auto& [member, text] : written) {
+      require(text.empty() || text.back() == '\n');
+      for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = text.find('\n', at);
+        check_line(std::string_view(text).substr(at, end - at));
+        at = end + 1;
+      }
+      text.clear();
+    }
+  }
+
+  std::set<MemberId> here;
+  std::map<MemberId, std::string> written;
+  std::map<RoomId, std::set<MemberId>> rooms;
+
+ private:
+  static void check_line(std::string_view line) {
+    require(check_text(line).problem == TextProblem::none);
+    require(line.size() <= line_bytes_max + 200);
+    if (line.starts_with("-- ") || line.starts_with("!! ")) return;
+    const bool is_private = line.starts_with("(private) ");
+    require(is_private || line.starts_with('['));
+    if (!is_private) {
+      const std::size_t end = line.find(']');
+      require(end != std::string_view::npos && line.substr(end).starts_with("] "));
+      require(is_name(line.substr(1, std::min(line.find(' '), end) - 1), 32));
+      line.remove_prefix(end + 2);
+    } else {
+      line.remove_prefix(10);
+    }
+    if (line.starts_with("-- ")) return;
+    if (line.starts_with("* ")) line.remove_prefix(2);
+    require(is_name(line.substr(0, line.find_first_of(": ")), 32));
+  }
+};
+
+void take_lines(Hub& hub, Doors& doors, MemberId member, LineReader& reader) {
+  std::string_view line;
+  for (auto got = reader.next(line); got != LineReader::Got::nothing; got = reader.next(line)) {
+    Command command = too_long_line();
+    if (got == LineReader::Got::line && !parse_line(line, command)) continue;
+    hub.handle(member, command, 1);
+    doors.check();
+  }
+  require(reader.held_bytes() <= line_bytes_max + 1);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  HubLimits limits;
+  limits.rooms_max = 3;
+  limits.joins_max = 2;
+  limits.history_lines_max = 5;
+  limits.history_bytes_max = 100;
+  Doors doors;
+  Hub hub(limits, doors);
+  std::array<LineReader, members> readers;
+  for (std::size_t i = 0; i < members; ++i) {
+    doors.here.insert(i + 1);
+    hub.arrive(i + 1);
+  }
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  std::size_t sender = 0;
+  while (!input.empty()) {
+    const std::size_t end = std::min(input.find('\xfe'), input.size());
+    readers[sender].feed(input.substr(0, end));
+    take_lines(hub, doors, sender + 1, readers[sender]);
+    input.remove_prefix(end);
+    if (input.size() < 2) break;
+    sender = static_cast<unsigned char>(input[1]) % members;
+    input.remove_prefix(2);
+  }
+  require(hub.rooms() <= limits.rooms_max);
+  require(hub.history_bytes() <= limits.rooms_max * (line_bytes_max + 100));
+  for (std::size_t i = 0; i < members; ++i) hub.gone(i + 1, Leaving::lost);
+  require(hub.members() == 0);
+  return 0;
+}
