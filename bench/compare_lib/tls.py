@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from dataclasses import replace
 
-from . import catalogue, rounds
+from . import catalogue, counting, rounds
 from .process import Failure, Server
 
 FLOOR = "bare_tls"
@@ -72,6 +72,11 @@ def report(arguments, load, cpus, out, progress, warn):
     with certificates(arguments.build) as (certificate, key):
         servers = choose_servers(arguments.build, wanted, certificate, key, warn)
         results = rounds.report(load, servers, workloads, arguments.rounds, cpus, out, progress)
+        counted = [workload for workload in workloads
+                   if not (workload.churn or workload.idle_connections)]
+        for name, count in counting.REPORTS.items() if counted else ():
+            out("")
+            results[name] = count(servers, counted, cpus[0], out)
     if HANDSHAKE in workloads:
         results["resumption"] = report_resumption(
             arguments.build, load, arguments.rounds, cpus, out, progress)
