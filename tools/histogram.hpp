@@ -63,6 +63,7 @@ class Histogram {
   // The smallest value that at least `percent` of the recorded ones do not exceed, rounded up to
   // the end of its slot, but never above maximum(). Below 0 is taken for 0, above 100 for 100.
   std::uint64_t percentile(double percent) const;
+  std::uint64_t count_of_slot(std::size_t slot) const { return slots_[slot]; }
   // How many recorded values lie in the slots up to the one of `value`.
   std::uint64_t count_up_to(std::uint64_t value) const;
 

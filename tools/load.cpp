@@ -10,11 +10,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tools/address.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
 #include "tools/console.hpp"
+#include "tools/histogram_text.hpp"
 #include "tools/load_datagram.hpp"
 #include "tools/load_report.hpp"
 #include "tools/load_run.hpp"
@@ -27,19 +29,23 @@ constexpr std::size_t connections_max = 1'000'000;
 constexpr std::size_t depth_max = 65'536;
 constexpr std::size_t message_bytes_max = 1024 * 1024 * 1024;
 constexpr std::uint64_t threads_max = 1024;
+constexpr std::uint64_t rate_max = 100'000'000;
 
 constexpr std::string_view examples = R"(Examples:
   tern load                                             50 connections, 64 bytes, 10 s
   tern load tcp://127.0.0.1:7007 -c 1k -s 16KiB -d 30s
   tern load tcp://127.0.0.1:7007 -p 16 --json result.json --server-pid $(pgrep -f 'tern echo')
+  tern load -r 50k --arrivals poisson --fail-if 'p99>5ms'
   tern load udp://127.0.0.1:7007 -p 4
   tern load unix:/run/tern.sock -n 1M                   exactly a million messages
   tern load tls://127.0.0.1:7443 --tls-ca certs/ca.pem --churn --no-resume
 
-Closed loop: a connection sends its next message when one is answered, so latency includes the time
-that messages wait for each other, and a server that stalls is asked less often.
+Closed loop (without -r): a connection sends its next message when one is answered, so latency
+includes the time that messages wait for each other, and a server that stalls is asked less often.
+Open loop (-r): messages leave when they are planned, whatever is unanswered, and latency counts
+from the planned time, so that a stall shows in every message that was due meanwhile.
 
-Exit codes: 0 every message was answered correctly, 1 there were errors, 64 wrong command line, 69
+Exit codes: 0 every message was answered correctly, 1 there were errors or --fail-if held, 64 wrong command line, 69
 nothing could be connected, 71 a limit of the system. Ctrl-C prints what was measured so far.)";
 
 // What no single option can see.
@@ -50,6 +56,17 @@ void settle(LoadOptions& options, const CLI::App& app) {
   }
   if (options.by_count() && app.count("--warmup") > 0) {
     refuse("-n and --warmup contradict each other: with -n every message is counted; drop one");
+  }
+  if (options.is_open_loop() && app.count("--depth") > 0) {
+    refuse(
+        "-r and -p contradict each other: an open loop sends when a message is due, whatever is "
+        "unanswered; drop one");
+  }
+  if (!options.is_open_loop() && app.count("--arrivals") > 0) {
+    refuse("--arrivals says how the messages of an open loop are spread; give it a rate with -r");
+  }
+  if (options.json_path == "-" && options.hdr_path == "-") {
+    refuse("--json - and --hdr - contradict each other: standard output has room for one");
   }
   if (options.threads > options.connections) {
     refuse(
@@ -109,19 +126,28 @@ class ProgressLine {
   LoadProgress before_;
 };
 
-void write_json(const LoadPlan& plan, const LoadOutcome& outcome) {
-  const std::string& path = plan.options.json_path;
-  if (path.empty()) return;
-  const std::string json = load_json(plan, outcome);
+void write_result(const char* option, const std::string& path, const std::string& text) {
   if (path == "-") {
-    print(json);
+    print(text);
     return;
   }
   std::ofstream file(path, std::ios::trunc);
-  file << json << std::flush;
+  file << text << std::flush;
   if (!file) {
     throw CommandError(exit_failure,
-                       fmt::format("--json {}: writing failed; is the disk full?", path));
+                       fmt::format("{} {}: writing failed; is the disk full?", option, path));
+  }
+}
+
+void write_results(const LoadPlan& plan, const LoadOutcome& outcome) {
+  const LoadOptions& options = plan.options;
+  if (!options.json_path.empty()) {
+    write_result("--json", options.json_path, load_json(plan, outcome));
+  }
+  if (!options.hdr_path.empty()) {
+    constexpr double microsecond_ns = 1e3;
+    write_result("--hdr", options.hdr_path,
+                 percentile_text(outcome.result.measure.latency_ns, microsecond_ns));
   }
 }
 
@@ -131,12 +157,20 @@ int exit_code_of(const LoadOutcome& outcome) {
   // A datagram socket is open at once: that nobody listens shows by what comes back.
   const bool unheard =
       result.errors.of(LoadError::all_lost) > 0 && result.measure.datagrams.bounced > 0;
-  if (result.opened == 0 || unheard) return exit_unavailable;
+  if (!result.reached || unheard) return exit_unavailable;
   return result.errors.total() == 0 ? exit_success : exit_failure;
 }
 
+// The first condition of --fail-if that holds; null: none does.
+const LoadCondition* broken_condition(const LoadPlan& plan, const LoadOutcome& outcome) {
+  for (const LoadCondition& condition : plan.options.fail_if) {
+    if (condition.holds(outcome.result)) return &condition;
+  }
+  return nullptr;
+}
+
 // What a failed run comes to in one line, for standard error.
-std::string failure_line(const LoadOutcome& outcome, int exit_code) {
+std::string failure_line(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
   const LoadErrors& errors = outcome.result.errors;
   for (std::size_t index = 0; index < load_error_count; ++index) {
     const auto error = static_cast<LoadError>(index);
@@ -149,22 +183,27 @@ std::string failure_line(const LoadOutcome& outcome, int exit_code) {
     return fmt::format("tern load: {} errors; the first {}: {}\n", grouped(errors.total()),
                        to_string(error), errors.example(error));
   }
+  if (const LoadCondition* condition = broken_condition(plan, outcome)) {
+    return fmt::format("tern load: --fail-if {}: {}\n", condition->text,
+                       condition->finding(outcome.result));
+  }
   return {};
 }
 
 void report(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
-  write_json(plan, outcome);
+  write_results(plan, outcome);
   if (!plan.options.quiet && exit_code != exit_unavailable) {
     const std::string summary = load_summary(plan, outcome);
-    // Standard output is the JSON's when it was asked for there.
-    if (plan.options.json_path != "-") {
+    // Standard output is the JSON's or the percentiles' when they were asked for there.
+    if (plan.options.json_path != "-" && plan.options.hdr_path != "-") {
       print(summary);
     } else {
       [[maybe_unused]] const auto error = write_all(Stream::error, summary);
     }
   }
   if (exit_code != exit_success) {
-    [[maybe_unused]] const auto error = write_all(Stream::error, failure_line(outcome, exit_code));
+    [[maybe_unused]] const auto error =
+        write_all(Stream::error, failure_line(plan, outcome, exit_code));
   }
 }
 
@@ -175,7 +214,10 @@ int load(const LoadOptions& options) {
     ProgressLine line(plan, !options.quiet);
     outcome = run_load(plan, [&](const LoadProgress& progress) { line.show(progress); });
   }
-  const int exit_code = exit_code_of(outcome);
+  int exit_code = exit_code_of(outcome);
+  if (exit_code == exit_success && broken_condition(plan, outcome) != nullptr) {
+    exit_code = exit_failure;
+  }
   report(plan, outcome, exit_code);
   return exit_code;
 }
@@ -188,6 +230,29 @@ struct Registered {
   std::uint64_t depth = options.depth;
   std::uint64_t threads = options.threads;
 };
+
+Arrivals read_arrivals(const std::string& text) {
+  if (text == "constant") return Arrivals::constant;
+  if (text == "poisson") return Arrivals::poisson;
+  throw CLI::ValidationError("--arrivals",
+                             fmt::format("'{}' is unknown; write constant or poisson", text));
+}
+
+void add_fail_if(CLI::App& app, LoadOptions& options) {
+  const auto read = [&options](const std::vector<std::string>& texts) {
+    options.fail_if.clear();
+    for (const std::string& text : texts) {
+      std::string problem;
+      if (!parse_condition(text, options.fail_if.emplace_back(), problem)) {
+        throw CLI::ValidationError("--fail-if", problem);
+      }
+    }
+  };
+  with_environment(app.add_option_function<std::vector<std::string>>(
+                          "--fail-if", read, "exit 1 if this holds, such as 'p99>5ms'; repeats")
+                       ->type_name("CONDITION")
+                       ->allow_extra_args(false));
+}
 
 void add_load_options(CLI::App& app, Registered& registered) {
   LoadOptions& options = registered.options;
@@ -203,6 +268,13 @@ void add_load_options(CLI::App& app, Registered& registered) {
   add_size(app, "-s,--size", options.message_bytes, "bytes of a message", 1, message_bytes_max);
   add_count(app, "-p,--depth", registered.depth, "unanswered messages on each connection", 1,
             depth_max);
+  add_count(app, "-r,--rate", options.rate,
+            "open loop: messages a second over all connections, sent when planned", 1, rate_max)
+      ->type_name("RATE")
+      ->default_str("");
+  add_text(app, "--arrivals", "HOW", "constant",
+           "open loop: constant gaps, or poisson: random ones (see --seed)",
+           [&options](const std::string& text) { options.arrivals = read_arrivals(text); });
   add_duration(app, "-d,--duration", options.duration, "how long to measure",
                std::chrono::milliseconds(1));
   add_count(app, "-n,--count", options.count,
@@ -225,11 +297,17 @@ void add_load_options(CLI::App& app, Registered& registered) {
                std::chrono::milliseconds(1));
   add_text(app, "--json", "FILE", "", "write the result as JSON; -: to standard output",
            [&options](const std::string& text) { options.json_path = text; });
+  add_text(app, "--hdr", "FILE", "",
+           "write the latency percentiles as HdrHistogram does, in us; -: to standard output",
+           [&options](const std::string& text) { options.hdr_path = text; });
+  add_fail_if(app, options);
   add_count(app, "--server-pid", options.server_pid,
-            "the server's process: also show its CPU time a message and its memory")
+            "the server's process: also show its CPU time and context switches a message, and its "
+            "memory")
       ->type_name("PID")
       ->default_str("");
-  add_count(app, "--seed", options.seed, "of the pattern that is sent")->type_name("NUMBER");
+  add_count(app, "--seed", options.seed, "of the pattern that is sent, and of random arrivals")
+      ->type_name("NUMBER");
   with_environment(
       app.add_flag_callback(
              "--no-resume", [&options] { options.resume = false; }, "every handshake is a full one")

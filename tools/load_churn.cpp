@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "tools/common.hpp"
@@ -14,7 +15,8 @@ ChurnTraffic::ChurnTraffic(Reactor& reactor, const LoadPlan& plan, LoadResult& r
                            std::function<void()> changed)
     : Traffic(reactor, plan, result, std::move(changed)),
       limits_(load_limits(plan)),
-      message_bytes_(plan.options.message_bytes) {}
+      message_bytes_(plan.options.message_bytes),
+      paced_(plan.options.is_open_loop()) {}
 
 // Nothing is connected before its first message is due.
 void ChurnTraffic::open(std::size_t number) {
@@ -27,19 +29,56 @@ void ChurnTraffic::start() {
   for (Client& client : clients_) {
     if (client.quota == 0) continue;
     ++unfinished_;
-    begin(client);
+    if (paced_) {
+      planned_left_ +=
+          std::min(client.quota, std::numeric_limits<std::uint64_t>::max() - planned_left_);
+      free_.push_back(&client);
+    } else {
+      begin(client, clock_ns());
+    }
   }
+}
+
+bool ChurnTraffic::begin_planned(std::int64_t planned_ns, std::int64_t) {
+  if (planned_left_ == 0 || unfinished_ == 0) return false;
+  --planned_left_;
+  if (free_.empty()) {
+    waiting_.push(planned_ns, 1);
+    return true;
+  }
+  Client& client = *free_.back();
+  free_.pop_back();
+  begin(client, planned_ns);
+  if (planned_left_ == 0) finish_free();
+  return true;
+}
+
+void ChurnTraffic::finish_free() {
+  for (Client* client : std::exchange(free_, {})) {
+    client->state = State::over;
+    --unfinished_;
+  }
+}
+
+void ChurnTraffic::go_on(Client& client) {
+  if (!waiting_.empty()) return begin(client, waiting_.take(1).time_ns);
+  client.state = State::waiting;
+  free_.push_back(&client);
+  if (planned_left_ > 0) return;
+  finish_free();
+  changed_();
 }
 
 // The side that ends first keeps its port for a minute (TIME_WAIT); the connections take turns with
 // the loopback addresses, so that ports do not run out.
-void ChurnTraffic::begin(Client& client) {
+void ChurnTraffic::begin(Client& client, std::int64_t begun_ns) {
   static constexpr std::size_t sources = 32;
-  --client.quota;
+  if (!paced_) --client.quota;
   client.state = State::connecting;
   client.received_bytes = 0;
   client.receive_index = pattern_.first_index(client.number + made_);
-  client.begun_ns = clock_ns();
+  client.begun_ns = begun_ns;
+  client.connect_ns = clock_ns();
   const std::size_t source = (made_++ % sources) * ports_per_source;
   Connector connector(reactor_, *this, limits_, connect_options(source));
   ++alive_;
@@ -49,8 +88,8 @@ void ChurnTraffic::begin(Client& client) {
 
 void ChurnTraffic::opened(Connection& connection) {
   Client& client = *static_cast<Client*>(connection.user_data);
-  record_opened(connection, clock_ns() - client.begun_ns);
-  ++result_.opened;
+  record_opened(connection, clock_ns() - client.connect_ns);
+  ++result_.measure.connects.opened;
   failed_in_a_row_ = 0;
   if (targets_.size() > 1) targets_.assign(1, connection.peer());
   client.state = State::asking;
@@ -91,8 +130,7 @@ void ChurnTraffic::received(Connection& connection, std::span<const std::byte> b
   client.receive_index = pattern_.advance(client.receive_index, expected);
   client.received_bytes += expected;
   if (client.received_bytes < message_bytes_) return;
-  ++result_.measure.messages;
-  result_.measure.latency_ns.record(static_cast<std::uint64_t>(clock_ns() - client.begun_ns));
+  record_answers(client.begun_ns, clock_ns(), 1);
   client.state = State::ending;
   connection.finish();
 }
@@ -112,9 +150,11 @@ void ChurnTraffic::closed(Connection& connection, CloseReason reason,
   --alive_;
   if (reason == CloseReason::connect_failed) {
     add_connect_error(error);
+    if (paced_ && !client.failed) ++result_.measure.unanswered;
     client.failed = true;
   } else if (client.state == State::connecting && is_tls_failure(reason)) {
     add_handshake_error(reason, error);
+    if (paced_ && !client.failed) ++result_.measure.unanswered;
     client.failed = true;
   } else if (!client.failed && reason != CloseReason::finished) {
     const LoadError kind = reason == CloseReason::reset_by_peer ? LoadError::reset_by_server
@@ -123,18 +163,23 @@ void ChurnTraffic::closed(Connection& connection, CloseReason reason,
     fail(client, kind,
          fmt::format("{} after {} of {} bytes", cause, client.received_bytes, message_bytes_));
   }
-  if (client.quota > 0 && !client.failed) return begin(client);
+  if (paced_ && !client.failed) return go_on(client);
+  if (client.quota > 0 && !client.failed) return begin(client, clock_ns());
   client.state = State::over;
   --unfinished_;
+  if (unfinished_ == 0) drop_waiting();  // nobody is left who could send it
   changed_();
 }
 
 void ChurnTraffic::stop_sending() {
   for (Client& client : clients_) client.quota = 0;
+  planned_left_ = 0;
+  finish_free();
 }
 
 // A client that failed makes no further connection; the others go on.
 void ChurnTraffic::fail(Client& client, LoadError error, const std::string& what) {
+  if (paced_ && client.state != State::ending) ++result_.measure.unanswered;
   client.failed = true;
   result_.errors.add(error, fmt::format("client {}: {}", client.number + 1, what));
   abort(client);
@@ -148,7 +193,7 @@ void ChurnTraffic::check() {
   const std::int64_t overdue_ns = clock_ns() - plan_.options.timeout.count();
   for (Client& client : clients_) {
     const bool is_due = client.state == State::asking || client.state == State::ending;
-    if (!is_due || client.failed || client.begun_ns > overdue_ns) continue;
+    if (!is_due || client.failed || client.connect_ns > overdue_ns) continue;
     fail(
         client, LoadError::answer_timed_out,
         fmt::format("{} within {} ({} of {} bytes came)",
@@ -157,7 +202,12 @@ void ChurnTraffic::check() {
   }
 }
 
+void ChurnTraffic::drop_waiting() {
+  while (!waiting_.empty()) result_.measure.unanswered += waiting_.take(1).messages;
+}
+
 void ChurnTraffic::give_up() {
+  drop_waiting();
   for (Client& client : clients_) {
     if (client.state == State::waiting || client.state == State::over || client.failed) continue;
     fail(client, LoadError::answer_timed_out,
@@ -167,8 +217,13 @@ void ChurnTraffic::give_up() {
 }
 
 void ChurnTraffic::abort_all() {
+  planned_left_ = 0;
+  finish_free();
+  drop_waiting();
   for (Client& client : clients_) {
     client.quota = 0;
+    const bool is_owed = client.state == State::connecting || client.state == State::asking;
+    if (paced_ && is_owed && !client.failed) ++result_.measure.unanswered;
     client.failed = true;
     abort(client);
   }

@@ -15,6 +15,16 @@ namespace {
 
 constexpr std::size_t batch_max = 64;
 
+// How many datagrams of one client may be under way. In an open loop twice what the rate brings
+// into the time after which one counts as lost, so that it fills only when the network stalls.
+std::size_t window_of(const LoadOptions& options) {
+  if (!options.is_open_loop()) return options.depth;
+  const double within_s = std::chrono::duration<double>(options.udp_timeout).count();
+  const double of_each =
+      static_cast<double>(options.rate) / static_cast<double>(options.connections) * within_s;
+  return static_cast<std::size_t>(std::clamp(2 * of_each, 16.0, 65'536.0));
+}
+
 template <class Number>
 void store(std::span<std::byte> into, std::size_t offset, Number number) {
   std::memcpy(into.data() + offset, &number, sizeof number);
@@ -33,13 +43,15 @@ DatagramTraffic::DatagramTraffic(Reactor& reactor, const LoadPlan& plan, LoadRes
                                  std::function<void()> changed)
     : Traffic(reactor, plan, result, std::move(changed)),
       message_bytes_(plan.options.message_bytes),
-      bytes_(message_bytes_ * std::min(batch_max, plan.options.depth)),
-      batch_(std::min(batch_max, plan.options.depth)) {}
+      depth_(window_of(plan.options)),
+      paced_(plan.options.is_open_loop()),
+      bytes_(message_bytes_ * std::min(batch_max, depth_)),
+      batch_(std::min(batch_max, depth_)) {}
 
 // There is no handshake: a socket is open at once, and whether anybody hears it shows later.
 void DatagramTraffic::open(std::size_t number) {
   const bool idle = plan_.is_idle(number);
-  Client& client = clients_.emplace_back(number, idle ? 1 : plan_.options.depth);
+  Client& client = clients_.emplace_back(number, idle ? 1 : depth_);
   client.idle = idle;
   client.quota = plan_.share_of(number);
   client.first_index = pattern_.first_index(number);
@@ -55,12 +67,13 @@ void DatagramTraffic::open(std::size_t number) {
   client.socket->user_data = &client;
   ++alive_;
   failed_in_a_row_ = 0;
+  result_.reached = true;
   if (client.idle) {
     client.opening = true;
     ++opening_;
     fill(client, clock_ns());
   } else {
-    ++result_.opened;
+    ++result_.measure.connects.opened;
   }
 }
 
@@ -70,8 +83,23 @@ void DatagramTraffic::start() {
     if (client.socket == nullptr || client.idle || client.quota == 0) continue;
     client.busy = true;
     ++unfinished_;
-    fill(client, clock_ns());
+    if (!paced_) fill(client, clock_ns());
   }
+}
+
+bool DatagramTraffic::begin_planned(std::int64_t planned_ns, std::int64_t now_ns) {
+  for (std::size_t tried = 0; tried < clients_.size(); ++tried) {
+    Client& client = clients_[turn_];
+    if (++turn_ == clients_.size()) turn_ = 0;
+    if (!client.busy || client.quota == 0) continue;
+    // Before it is the first one after a silence: nothing was owed until now.
+    if (client.window.under_way() == 0) heard_ns_ = std::max(heard_ns_, now_ns);
+    --client.quota;
+    client.waiting.push(planned_ns, 1);
+    fill(client, now_ns);
+    return true;
+  }
+  return false;
 }
 
 // --- messages ------------------------------------------------------------------------------------
@@ -98,15 +126,25 @@ bool DatagramTraffic::read(const Client& client, const Datagram& datagram,
   return pattern_.agreeing(index, payload) == payload.size();
 }
 
+bool DatagramTraffic::may_send(const Client& client) const {
+  const bool has_more = paced_ && !client.idle ? !client.waiting.empty() : client.quota > 0;
+  return has_more && !client.window.full();
+}
+
 void DatagramTraffic::fill(Client& client, std::int64_t now_ns) {
   if (!client.busy && !client.opening) return;
-  while (client.quota > 0 && !client.window.full()) {
+  while (may_send(client)) {
     std::size_t count = 0;
-    for (; count < batch_.size() && client.quota > 0 && !client.window.full(); ++count) {
+    for (; count < batch_.size() && may_send(client); ++count) {
       const auto into = std::span(bytes_).subspan(count * message_bytes_, message_bytes_);
-      write(client, client.window.send(now_ns), into);
+      std::int64_t begun_ns = now_ns;
+      if (client.waiting.empty()) {
+        --client.quota;
+      } else {
+        begun_ns = client.waiting.take(1).time_ns;
+      }
+      write(client, client.window.send(now_ns, begun_ns), into);
       batch_[count].bytes = into;
-      --client.quota;
     }
     const std::size_t taken = client.socket->send(std::span(batch_).first(count));
     result_.measure.datagrams.sent += count;
@@ -131,8 +169,7 @@ void DatagramTraffic::take(Client& client, const Datagram& datagram, std::int64_
   switch (arrival.meaning) {
     case DatagramWindow::Meaning::answer:
       if (client.idle) break;
-      ++measure.messages;
-      measure.latency_ns.record(static_cast<std::uint64_t>(now_ns - arrival.sent_ns));
+      record_answers(arrival.begun_ns, now_ns, 1);
       if (arrival.reordered) ++measure.datagrams.reordered;
       break;
     case DatagramWindow::Meaning::duplicated:
@@ -152,7 +189,7 @@ void DatagramTraffic::take(Client& client, const Datagram& datagram, std::int64_
 
 // Nothing is under way: with the share done, so is the client.
 void DatagramTraffic::settle(Client& client) {
-  if (client.quota > 0) return;
+  if (client.quota > 0 || !client.waiting.empty()) return;
   if (client.opening) {
     client.opening = false;
     --opening_;
@@ -166,7 +203,11 @@ void DatagramTraffic::settle(Client& client) {
 }
 
 void DatagramTraffic::stop_sending() {
-  for (Client& client : clients_) client.quota = 0;
+  for (Client& client : clients_) {
+    client.quota = 0;
+    // A closed loop always has something under way; an open one may be between two messages.
+    if (client.window.under_way() == 0) settle(client);
+  }
 }
 
 // --- ends ----------------------------------------------------------------------------------------

@@ -26,12 +26,12 @@ void check_descriptors(const LoadPlan& plan) {
 }
 
 // Opened now and written at the end: a run is too long to find out afterwards.
-void check_json_path(const std::string& path) {
+void check_result_path(const char* option, const std::string& path) {
   if (path.empty() || path == "-") return;
   if (!std::ofstream(path, std::ios::app)) {
-    throw CommandError(exit_usage, fmt::format("--json {}: cannot be written; name a file in a "
+    throw CommandError(exit_usage, fmt::format("{} {}: cannot be written; name a file in a "
                                                "directory that exists and is yours",
-                                               path));
+                                               option, path));
   }
 }
 
@@ -71,7 +71,8 @@ LoadPlan make_load_plan(const LoadOptions& options) {
                                    "that `pgrep` shows for the server",
                                    options.server_pid));
   }
-  check_json_path(options.json_path);
+  check_result_path("--json", options.json_path);
+  check_result_path("--hdr", options.hdr_path);
   LoadPlan plan{options, {}, {}};
   check_descriptors(plan);
   if (options.url.scheme == Scheme::tls) {

@@ -70,11 +70,36 @@ std::optional<double> ServerProcess::cpu_by_ticks_s() const {
   return (user + system) / ticks_per_second;
 }
 
+std::optional<std::uint64_t> ServerProcess::context_switches() const {
+  std::error_code error;
+  std::filesystem::directory_iterator threads(directory_ + "/task", error);
+  if (error) return std::nullopt;
+  std::uint64_t sum = 0;
+  bool known = false;
+  for (; threads != std::filesystem::directory_iterator(); threads.increment(error)) {
+    const std::string path = (threads->path() / "status").string();
+    for (const char* name : {"voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"}) {
+      std::istringstream value(line_value(path, name));
+      if (std::uint64_t switches = 0; value >> switches) {
+        sum += switches;
+        known = true;
+      }
+    }
+    if (error) return std::nullopt;
+  }
+  return known ? std::optional(sum) : std::nullopt;
+}
+
 std::optional<std::uint64_t> ServerProcess::resident_bytes() const {
   std::istringstream value(line_value(directory_ + "/status", "VmRSS"));
   std::uint64_t kibibytes = 0;
   if (!(value >> kibibytes)) return std::nullopt;
   return kibibytes * 1024;
+}
+
+void sharpen_timers() {
+  // Of the thread that writes, and inherited by those it starts. proc_pid_timerslack_ns(5)
+  std::ofstream("/proc/self/timerslack_ns") << "1";
 }
 
 LoadEnvironment load_environment() {

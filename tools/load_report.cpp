@@ -31,6 +31,11 @@ std::optional<double> us_per_message(std::optional<double> cpu_s, const LoadResu
   return *cpu_s * 1e6 / static_cast<double>(result.measure.messages);
 }
 
+std::optional<double> per_message(std::optional<std::uint64_t> count, const LoadResult& result) {
+  if (!count || result.measure.messages == 0) return std::nullopt;
+  return static_cast<double>(*count) / static_cast<double>(result.measure.messages);
+}
+
 // Three or four significant digits: "5.21", "52.1", "521", "5,210".
 std::string figure(double value) {
   if (!std::isfinite(value) || value < 0) return "-";
@@ -53,18 +58,36 @@ std::string percentiles_text(const Histogram& ns) {
                      figure(ns.mean() / 1e3));
 }
 
+std::string_view latency_meaning(const LoadOptions& options) {
+  if (options.is_open_loop()) {
+    return options.churn ? "open loop: from the planned time of the connect to the end of the echo"
+                         : "open loop: from the planned time of sending, not from the actual one";
+  }
+  return options.churn ? "closed loop: from the connect to the last byte of the echo"
+                       : "closed loop: latency includes queueing";
+}
+
 using Lines = std::back_insert_iterator<std::string>;
 
 void line(std::string& text, const char* name, const std::string& value) {
   fmt::format_to(Lines(text), "{:<12}{}\n", name, value);
 }
 
+std::string arrivals_text(const LoadOptions& options) {
+  return options.arrivals == Arrivals::constant ? "constant"
+                                                : fmt::format("poisson, seed {}", options.seed);
+}
+
 std::string heading(const LoadPlan& plan, const LoadResult& result) {
   const LoadOptions& options = plan.options;
+  const std::string pace =
+      options.is_open_loop()
+          ? fmt::format("open loop at {}/s ({})", grouped(options.rate), arrivals_text(options))
+          : fmt::format("depth {}", options.depth);
   std::string text =
-      fmt::format("{}: {}, {} messages, depth {}, {}", options.url.to_string(),
+      fmt::format("{}: {}, {} messages, {}, {}", options.url.to_string(),
                   plural(options.connections, "connection"), format_size(options.message_bytes),
-                  options.depth, plural(options.threads, "thread"));
+                  pace, plural(options.threads, "thread"));
   if (options.churn) text += ", a new connection for each message";
   if (options.idle > 0) text += fmt::format(", {} idle", plural(options.idle, "connection"));
   if (options.by_count()) {
@@ -75,6 +98,21 @@ std::string heading(const LoadPlan& plan, const LoadResult& result) {
   }
   if (!result.measured) text += "; ended before anything was measured";
   return text + "\n";
+}
+
+void open_loop_lines(std::string& text, const LoadPlan& plan, const LoadResult& result) {
+  const auto asked = static_cast<double>(plan.options.rate);
+  line(text, "rate",
+       fmt::format("{}/s asked, {}/s achieved ({:.2f} %)", grouped(plan.options.rate),
+                   figure(result.messages_per_second()),
+                   100 * result.messages_per_second() / asked));
+  line(text, "lateness us",
+       percentiles_text(result.measure.lateness_ns) + " (our sends, behind the plan)");
+  if (result.measure.unanswered > 0) {
+    line(text, "unanswered",
+         fmt::format("{} planned; their latency is missing above",
+                     plural(result.measure.unanswered, "message")));
+  }
 }
 
 void datagram_lines(std::string& text, const LoadResult& result) {
@@ -118,6 +156,9 @@ void usage_lines(std::string& text, const LoadPlan& plan, const LoadOutcome& out
       server = fmt::format("{} us of CPU a message, {:.0f} % of one CPU", figure(*us),
                            100 * *usage.server_cpu_s / wall_s);
     }
+    if (const auto switches = per_message(usage.server_switches, outcome.result)) {
+      server += fmt::format(", {:.3f} context switches a message", *switches);
+    }
     if (usage.server_resident_bytes) {
       server += fmt::format(", {:.1f} MiB resident",
                             static_cast<double>(*usage.server_resident_bytes) / (1024.0 * 1024.0));
@@ -128,6 +169,12 @@ void usage_lines(std::string& text, const LoadPlan& plan, const LoadOutcome& out
     line(text, "loader",
          fmt::format("{} us of CPU a message, {:.0f} % of the time of its {}", figure(*us),
                      100 * usage.loader_share, plural(plan.options.threads, "thread")));
+  }
+  const LoadMeasure& measure = outcome.result.measure;
+  if (measure.messages > 0 && measure.lateness_ns.percentile(99) * 2 > measure.latency_ns.percentile(99)) {
+    line(text, "warning",
+         "the loader sent late itself: much of the latency above p99 is its own. Give it a "
+         "processor of its own, more --threads, or a lower rate");
   }
   if (usage.loader_share > loader_share_max) {
     line(text, "warning",
@@ -162,6 +209,16 @@ void add_plan(JsonWriter& json, const LoadPlan& plan) {
       .add("threads", options.threads)
       .add("seed", options.seed)
       .add("warmup_s", options.by_count() ? 0.0 : seconds(options.warmup));
+}
+
+void add_mode(JsonWriter& json, const LoadPlan& plan, const LoadResult& result) {
+  const LoadOptions& options = plan.options;
+  json.add("mode", options.is_open_loop() ? "open_loop" : "closed_loop");
+  if (!options.is_open_loop()) return;
+  json.add("rate_asked", options.rate)
+      .add("arrivals", options.arrivals == Arrivals::constant ? "constant" : "poisson")
+      .add("unanswered", result.measure.unanswered);
+  add_percentiles(json, "lateness_us", result.measure.lateness_ns);
 }
 
 void add_errors(JsonWriter& json, const LoadErrors& errors) {
@@ -200,21 +257,23 @@ std::string load_summary(const LoadPlan& plan, const LoadOutcome& outcome) {
                    seconds(result.elapsed()), figure(result.messages_per_second()),
                    figure(megabytes_per_second(plan, result))));
   line(text, "latency us", percentiles_text(result.measure.latency_ns));
-  line(text, "",
-       plan.options.churn ? "closed loop: from the connect to the last byte of the echo"
-                          : "closed loop: latency includes queueing");
+  line(text, "", std::string(latency_meaning(plan.options)));
+  if (plan.options.is_open_loop()) open_loop_lines(text, plan, result);
   if (result.measure.latency_ns.overflow() > 0) {
     line(text, "",
          fmt::format("{} were above {:.0f} s and are counted as that",
                      grouped(result.measure.latency_ns.overflow()),
                      static_cast<double>(Histogram::value_max) / 1e9));
   }
-  if (result.connect_ns.count() > 0) line(text, "connect us", percentiles_text(result.connect_ns));
-  if (result.handshake_ns.count() > 0) {
-    line(text, "tls us", percentiles_text(result.handshake_ns));
+  const ConnectCounts& connects = result.measure.connects;
+  if (connects.connect_ns.count() > 0) {
+    line(text, "connect us", percentiles_text(connects.connect_ns));
+  }
+  if (connects.handshake_ns.count() > 0) {
+    line(text, "tls us", percentiles_text(connects.handshake_ns));
     line(text, "",
-         fmt::format("{}, {} of them resumed", plural(result.handshake_ns.count(), "handshake"),
-                     grouped(result.resumed)));
+         fmt::format("{}, {} of them resumed", plural(connects.handshake_ns.count(), "handshake"),
+                     grouped(connects.resumed)));
   }
   if (plan.options.is_datagram()) datagram_lines(text, result);
   error_lines(text, result.errors);
@@ -227,19 +286,20 @@ std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome) {
   JsonWriter json;
   json.open();
   add_plan(json, plan);
-  json.add("mode", "closed_loop")
-      .add("churn", plan.options.churn)
+  const ConnectCounts& connects = result.measure.connects;
+  add_mode(json, plan, result);
+  json.add("churn", plan.options.churn)
       .add("interrupted", outcome.interrupted)
-      .add("connections_opened", result.opened)
+      .add("connections_opened", connects.opened)
       .add("duration_s", seconds(result.elapsed()))
       .add("messages", result.measure.messages)
       .add("messages_per_second", result.messages_per_second())
       .add("megabytes_per_second", megabytes_per_second(plan, result));
   add_percentiles(json, "latency_us", result.measure.latency_ns);
-  add_percentiles(json, "connect_us", result.connect_ns);
+  add_percentiles(json, "connect_us", connects.connect_ns);
   if (plan.tls != nullptr) {
-    add_percentiles(json, "handshake_us", result.handshake_ns);
-    json.add("handshakes_resumed", result.resumed);
+    add_percentiles(json, "handshake_us", connects.handshake_ns);
+    json.add("handshakes_resumed", connects.resumed);
   }
   add_errors(json, result.errors);
   if (plan.options.is_datagram()) {
@@ -256,6 +316,8 @@ std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome) {
   json.add("server_cpu_us_per_message", us_per_message(outcome.usage.server_cpu_s, result))
       .add("server_resident_bytes",
            resident ? std::optional(static_cast<double>(*resident)) : std::nullopt)
+      .add("server_context_switches_per_message",
+           per_message(outcome.usage.server_switches, result))
       .add("loader_cpu_us_per_message", us_per_message(outcome.usage.loader_cpu_s, result))
       .add("loader_cpu_share", outcome.usage.loader_share);
   add_environment(json);

@@ -61,16 +61,29 @@ DatagramCounts& DatagramCounts::operator+=(const DatagramCounts& other) {
   return *this;
 }
 
-void LoadMeasure::reset() {
+void ConnectCounts::merge(const ConnectCounts& other) {
+  connect_ns.merge(other.connect_ns);
+  handshake_ns.merge(other.handshake_ns);
+  opened += other.opened;
+  resumed += other.resumed;
+}
+
+void LoadMeasure::reset(bool connects_too) {
   latency_ns.reset();
+  lateness_ns.reset();
   messages = 0;
+  unanswered = 0;
   datagrams = {};
+  if (connects_too) connects = {};
 }
 
 void LoadMeasure::merge(const LoadMeasure& other) {
   latency_ns.merge(other.latency_ns);
+  lateness_ns.merge(other.lateness_ns);
   messages += other.messages;
+  unanswered += other.unanswered;
   datagrams += other.datagrams;
+  connects.merge(other.connects);
 }
 
 double LoadResult::messages_per_second() const {
@@ -80,11 +93,8 @@ double LoadResult::messages_per_second() const {
 
 void LoadResult::merge(const LoadResult& other) {
   measure.merge(other.measure);
-  connect_ns.merge(other.connect_ns);
-  handshake_ns.merge(other.handshake_ns);
-  resumed += other.resumed;
   errors.merge(other.errors);
-  opened += other.opened;
+  reached = reached || other.reached;
   idle_opened += other.idle_opened;
   if (!other.measured) return;
   from = measured ? std::min(from, other.from) : other.from;

@@ -62,23 +62,35 @@ struct DatagramCounts {
   DatagramCounts& operator+=(const DatagramCounts& other);
 };
 
-// What is counted while measuring; emptied when the warm-up ends.
+// Connections that were made.
+struct ConnectCounts {
+  Histogram connect_ns;       // until the socket was connected
+  Histogram handshake_ns;     // TLS: from then on, until both had agreed
+  std::uint64_t opened = 0;   // busy ones
+  std::uint64_t resumed = 0;  // of the handshakes
+
+  void merge(const ConnectCounts& other);
+};
+
+// What is counted while measuring.
 struct LoadMeasure {
   Histogram latency_ns;
-  std::uint64_t messages = 0;  // sent, answered and verified
+  Histogram lateness_ns;         // open loop: of our sends, behind the plan
+  std::uint64_t messages = 0;    // sent, answered and verified
+  std::uint64_t unanswered = 0;  // open loop: planned, and not answered when their client ended
   DatagramCounts datagrams;
+  ConnectCounts connects;
 
-  void reset();
+  // When the warm-up ends. Connections that were made before it are kept, unless each message has
+  // its own.
+  void reset(bool connects_too);
   void merge(const LoadMeasure& other);
 };
 
 struct LoadResult {
   LoadMeasure measure;
-  Histogram connect_ns;       // until the socket was connected
-  Histogram handshake_ns;     // TLS: from then on, until both had agreed
-  std::uint64_t resumed = 0;  // of the handshakes
   LoadErrors errors;
-  std::uint64_t opened = 0;       // busy connections that were opened
+  bool reached = false;           // whether any connection was ever opened
   std::uint64_t idle_opened = 0;  // idle ones that were opened and exchanged their message
   Time from{};                    // the measured span; both equal when nothing was measured
   Time until{};
@@ -93,6 +105,7 @@ struct LoadResult {
 struct LoadUsage {
   std::optional<double> server_cpu_s;
   std::optional<std::uint64_t> server_resident_bytes;
+  std::optional<std::uint64_t> server_switches;  // between its threads and others
   double loader_cpu_s = 0;
   // Of the time that our threads could have used on the processors we may run on.
   double loader_share = 0;

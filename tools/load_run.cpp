@@ -27,6 +27,7 @@ constexpr int exit_interrupted = 130;  // as a shell reports a command that SIGI
 // Processor time used so far.
 struct Reading {
   std::optional<double> server_s;
+  std::optional<std::uint64_t> server_switches;
   double loader_s = 0;
 };
 
@@ -77,7 +78,10 @@ void LoadRun::count(unsigned& counter) {
 
 Reading LoadRun::read() const {
   Reading reading;
-  if (plan_.options.server_pid != 0) reading.server_s = server_.cpu_s();
+  if (plan_.options.server_pid != 0) {
+    reading.server_s = server_.cpu_s();
+    reading.server_switches = server_.context_switches();
+  }
   reading.loader_s = static_cast<double>(std::clock()) / static_cast<double>(CLOCKS_PER_SEC);
   return reading;
 }
@@ -163,6 +167,11 @@ LoadOutcome LoadRun::collect() const {
     usage.server_cpu_s = *last_.server_s - *first_.server_s;
     usage.server_resident_bytes = server_.resident_bytes();
   }
+  const auto& switches_before = first_.server_switches;
+  const auto& switches_after = last_.server_switches;
+  if (switches_before && switches_after && *switches_after >= *switches_before) {
+    usage.server_switches = *switches_after - *switches_before;
+  }
   usage.loader_cpu_s = last_.loader_s - first_.loader_s;
   const double wall_s = std::chrono::duration<double>(result.elapsed()).count();
   const unsigned processors = std::min(plan_.options.threads, available_processors());
@@ -171,6 +180,7 @@ LoadOutcome LoadRun::collect() const {
 }
 
 LoadOutcome LoadRun::run(const std::function<void(const LoadProgress&)>& show_progress) {
+  if (plan_.options.is_open_loop()) sharpen_timers();
   make_workers();
   lead(show_progress);
   for (const auto& worker : workers_) worker->join();

@@ -22,7 +22,8 @@ StreamTraffic::StreamTraffic(Reactor& reactor, const LoadPlan& plan, LoadResult&
       limits_(load_limits(plan)),
       message_bytes_(plan.options.message_bytes),
       depth_(plan.options.depth),
-      windowed_(message_bytes_ > queue_bytes_max / depth_) {}
+      windowed_(message_bytes_ > queue_bytes_max / depth_ || plan.options.is_open_loop()),
+      paced_(plan.options.is_open_loop()) {}
 
 // --- opening -------------------------------------------------------------------------------------
 
@@ -51,7 +52,7 @@ void StreamTraffic::opened(Connection& connection) {
     begin(client, 1, now_ns);
     return;
   }
-  ++result_.opened;
+  ++result_.measure.connects.opened;
   leave_state(client, State::ready);
   changed_();
 }
@@ -65,15 +66,27 @@ void StreamTraffic::start() {
     client.state = State::busy;
     ++unfinished_;
     client.progress_ns = now_ns;
-    begin(client, depth_, now_ns);
+    if (!paced_) begin(client, depth_, now_ns);
   }
 }
 
-void StreamTraffic::begin(Client& client, std::uint64_t messages, std::int64_t now_ns) {
+bool StreamTraffic::begin_planned(std::int64_t planned_ns, std::int64_t now_ns) {
+  for (std::size_t tried = 0; tried < clients_.size(); ++tried) {
+    Client& client = clients_[turn_];
+    if (++turn_ == clients_.size()) turn_ = 0;
+    if (client.state != State::busy || client.quota == 0) continue;
+    if (client.unanswered == 0) client.progress_ns = now_ns;
+    begin(client, 1, planned_ns);
+    return true;
+  }
+  return false;
+}
+
+void StreamTraffic::begin(Client& client, std::uint64_t messages, std::int64_t begun_ns) {
   messages = std::min(messages, client.quota);
   client.quota -= messages;
   client.unanswered += messages;
-  client.send_times.push(now_ns, messages);
+  client.send_times.push(begun_ns, messages);
   client.unsent_bytes += messages * message_bytes_;
   send_unsent(client);
 }
@@ -130,14 +143,14 @@ void StreamTraffic::complete(Client& client, std::uint64_t messages, std::int64_
     complete_last(client);
     return;
   }
-  result_.measure.messages += messages;
   for (std::uint64_t left = messages; left > 0;) {
     const SendTimes::Run run = client.send_times.take(left);
-    result_.measure.latency_ns.record(static_cast<std::uint64_t>(now_ns - run.time_ns),
-                                      run.messages);
+    record_answers(run.time_ns, now_ns, run.messages);
     left -= run.messages;
   }
-  if (client.quota > 0) {
+  if (paced_ && client.quota > 0) {
+    send_unsent(client);
+  } else if (client.quota > 0) {
     begin(client, messages, now_ns);
   } else if (client.unanswered == 0) {
     complete_last(client);
@@ -157,7 +170,8 @@ void StreamTraffic::stop_sending() {
   for (Client& client : clients_) {
     client.quota = 0;
     // Not begun on the wire: nobody will answer it. Only whole messages: the stream stays in step.
-    const std::uint64_t unbegun = client.unsent_bytes / message_bytes_;
+    // What an open loop has planned is owed, even if it waits behind a server that stalls.
+    const std::uint64_t unbegun = paced_ ? 0 : client.unsent_bytes / message_bytes_;
     client.unsent_bytes -= unbegun * message_bytes_;
     client.unanswered -= unbegun;
     if (client.state == State::busy && client.unanswered == 0) leave_state(client, State::ready);
@@ -167,6 +181,9 @@ void StreamTraffic::stop_sending() {
 // --- ends ----------------------------------------------------------------------------------------
 
 void StreamTraffic::leave_state(Client& client, State next) {
+  if (paced_ && (next == State::failed || next == State::closing)) {
+    result_.measure.unanswered += std::exchange(client.unanswered, 0);
+  }
   if (client.state == State::opening) --opening_;
   if (client.state == State::busy) --unfinished_;
   client.state = next;

@@ -1,7 +1,9 @@
 // StreamTraffic: clients over TCP and Unix sockets.
 //
-//   A client keeps `depth` messages unanswered: each answered one is followed by the next. All that
-//   one receive answers is followed by one send.
+//   Closed loop: a client keeps `depth` messages unanswered: each answered one is followed by the
+//   next. All that one receive answers is followed by one send.
+//   Open loop: the clients take turns with the messages that fall due, whatever is unanswered. What
+//   a stalled server leaves unanswered costs 16 bytes a message until --timeout ends the client.
 //
 //        opening ──► ready ──► busy ──► ready ──► closing ──►  closed
 //           │                    ▲        (share done, or run over)
@@ -29,6 +31,7 @@ class StreamTraffic final : public Traffic, private Protocol {
 
   void open(std::size_t number) override;
   void start() override;
+  bool begin_planned(std::int64_t planned_ns, std::int64_t now_ns) override;
   void stop_sending() override;
   void check() override;
   void give_up() override;
@@ -60,7 +63,7 @@ class StreamTraffic final : public Traffic, private Protocol {
   void ended(Connection& connection) override;
   void closed(Connection& connection, CloseReason reason, const std::error_code& error) override;
 
-  void begin(Client& client, std::uint64_t messages, std::int64_t now_ns);
+  void begin(Client& client, std::uint64_t messages, std::int64_t begun_ns);
   void complete(Client& client, std::uint64_t messages, std::int64_t now_ns);
   void complete_last(Client& client);
   void send_unsent(Client& client);
@@ -76,7 +79,9 @@ class StreamTraffic final : public Traffic, private Protocol {
   std::uint64_t depth_;
   // Whether what a client may have under way is more than its connection should queue.
   bool windowed_;
+  bool paced_;
   bool stopping_ = false;
+  std::size_t turn_ = 0;  // open loop: the client whose turn it is
   std::deque<Client> clients_;
 };
 

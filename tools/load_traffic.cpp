@@ -37,11 +37,13 @@ ConnectOptions Traffic::connect_options(std::size_t number) const {
 void Traffic::record_opened(const Connection& connection, std::int64_t took_ns) {
   const std::int64_t handshake_ns = connection.handshake_time().count();
   const std::int64_t connect_ns = std::max<std::int64_t>(took_ns - handshake_ns, 0);
-  result_.connect_ns.record(static_cast<std::uint64_t>(connect_ns));
+  ConnectCounts& connects = result_.measure.connects;
+  connects.connect_ns.record(static_cast<std::uint64_t>(connect_ns));
   if (const auto tls = connection.tls()) {
-    result_.handshake_ns.record(static_cast<std::uint64_t>(handshake_ns));
-    if (tls->resumed) ++result_.resumed;
+    connects.handshake_ns.record(static_cast<std::uint64_t>(handshake_ns));
+    if (tls->resumed) ++connects.resumed;
   }
+  result_.reached = true;
 }
 
 Duration Traffic::check_interval() const {

@@ -59,8 +59,13 @@ class Traffic {
 
   // Begins to open a client; an idle one counts as opening until its message is answered.
   virtual void open(std::size_t client) = 0;
-  // Every open busy client sends its first messages.
+  // Every open busy client sends its first messages; in an open loop, is ready to.
   virtual void start() = 0;
+  // Open loop: begins the message that was planned for this time, whatever is unanswered. The
+  // latency counts from the plan. False when no client is left that could send it.
+  virtual bool begin_planned(std::int64_t planned_ns, std::int64_t now_ns) = 0;
+  // Open loop: messages planned before this are verified, but not counted.
+  void count_from(std::int64_t planned_ns) { counted_from_ns_ = planned_ns; }
   // No further messages; those under way are still awaited.
   virtual void stop_sending() = 0;
   // Ends clients whose answer is overdue.
@@ -94,12 +99,20 @@ class Traffic {
   // What to say of `byte`, which came where the pattern has what stands at `index`.
   std::string wrong_byte_text(std::uint64_t offset, std::byte byte, std::size_t index) const;
 
+  // One message was answered; `begun_ns` is when it was sent or, in an open loop, planned.
+  void record_answers(std::int64_t begun_ns, std::int64_t now_ns, std::uint64_t messages) {
+    if (begun_ns < counted_from_ns_) return;
+    result_.measure.messages += messages;
+    result_.measure.latency_ns.record(static_cast<std::uint64_t>(now_ns - begun_ns), messages);
+  }
+
   Reactor& reactor_;
   const LoadPlan& plan_;
   LoadResult& result_;
   std::function<void()> changed_;
   LoadPattern pattern_;
   std::vector<Endpoint> targets_;
+  std::int64_t counted_from_ns_ = 0;
   std::size_t opening_ = 0;
   std::size_t unfinished_ = 0;
   std::size_t alive_ = 0;

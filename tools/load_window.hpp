@@ -4,7 +4,7 @@
 //   was last sent from it; a short history of sequence numbers tells an answer that comes twice
 //   from one that comes after it was given up.
 //
-//   Plain and without a socket. Memory: depth * 24 + 512 bytes. No allocation after construction.
+//   Plain and without a socket. Memory: depth * 36 + 512 bytes. No allocation after construction.
 #pragma once
 
 #include <algorithm>
@@ -32,8 +32,8 @@ class DatagramWindow {
   };
   struct Arrival {
     Meaning meaning = Meaning::unknown;
-    bool reordered = false;    // a datagram that was sent later was answered earlier
-    std::int64_t sent_ns = 0;  // of an answer
+    bool reordered = false;     // a datagram that was sent later was answered earlier
+    std::int64_t begun_ns = 0;  // of an answer
   };
 
   explicit DatagramWindow(std::size_t depth) : slots_(depth) {
@@ -45,11 +45,12 @@ class DatagramWindow {
   std::size_t under_way() const { return slots_.size() - free_.size(); }
   bool full() const { return free_.empty(); }
 
-  // REQUIRES not full.
-  Tag send(std::int64_t now_ns) {
+  Tag send(std::int64_t now_ns) { return send(now_ns, now_ns); }
+  // `begun_ns` comes back with the answer: when it was sent, or planned. REQUIRES not full.
+  Tag send(std::int64_t now_ns, std::int64_t begun_ns) {
     const Tag tag{free_.back(), next_++};
     free_.pop_back();
-    slots_[tag.slot] = {tag.sequence, now_ns, true};
+    slots_[tag.slot] = {tag.sequence, now_ns, begun_ns, true};
     mark(tag.sequence, false);
     return tag;
   }
@@ -58,7 +59,7 @@ class DatagramWindow {
     if (tag.slot >= slots_.size() || tag.sequence >= next_) return {};
     Slot& slot = slots_[tag.slot];
     if (slot.under_way && slot.sequence == tag.sequence) {
-      const Arrival arrival{Meaning::answer, answered_ && tag.sequence < highest_, slot.sent_ns};
+      const Arrival arrival{Meaning::answer, answered_ && tag.sequence < highest_, slot.begun_ns};
       highest_ = answered_ ? std::max(highest_, tag.sequence) : tag.sequence;
       answered_ = true;
       release(tag.slot);
@@ -86,6 +87,7 @@ class DatagramWindow {
   struct Slot {
     std::uint64_t sequence = 0;
     std::int64_t sent_ns = 0;
+    std::int64_t begun_ns = 0;
     bool under_way = false;
   };
 

@@ -47,6 +47,11 @@ LoadWorker::LoadWorker(const LoadPlan& plan, unsigned index, LoadEvents& events)
       publish_timer_([this] { publish(); }),
       reactor_(reactor_options(plan.options)) {
   traffic_ = make_traffic(reactor_, plan, result_, [this] { advance(); });
+  if (const LoadOptions& options = plan.options; options.is_open_loop()) {
+    pacer_ = std::make_unique<LoadPacer>(
+        reactor_, *traffic_, result_,
+        ArrivalSchedule(options.arrivals, options.rate, index, options.threads, options.seed));
+  }
 }
 
 LoadWorker::~LoadWorker() {
@@ -59,6 +64,7 @@ LoadWorker::~LoadWorker() {
   for (CallbackTimer* timer : {&phase_timer_, &check_timer_, &ramp_timer_, &publish_timer_}) {
     timer->cancel();
   }
+  if (pacer_) pacer_->stop();
 }
 
 void LoadWorker::run_thread() {
@@ -134,7 +140,9 @@ void LoadWorker::advance() {
         close_clients();
         break;
       case Phase::finishing:
-        if (traffic_->unfinished() == 0) close_clients();
+        if (traffic_->unfinished() > 0) break;
+        measure_until_now();
+        close_clients();
         break;
       case Phase::closing:
         if (traffic_->alive() > 0) break;
@@ -163,13 +171,15 @@ void LoadWorker::start_now() {
     measure_from_now();
   }
   traffic_->start();
+  if (pacer_) pacer_->start(clock_ns());
   advance();
 }
 
 void LoadWorker::measure_from_now() {
   phase_ = Phase::measuring;
-  result_.measure.reset();
+  result_.measure.reset(plan_.options.churn);
   result_.from = result_.until = Time(Duration(clock_ns()));
+  if (pacer_) traffic_->count_from(result_.from.time_since_epoch().count());
   result_.measured = true;
   messages_.store(0, std::memory_order_relaxed);  // those of the warm-up are nobody's progress
   events_.measuring_began();
@@ -178,13 +188,13 @@ void LoadWorker::measure_from_now() {
 
 void LoadWorker::measure_until_now() {
   phase_timer_.cancel();
-  if (phase_ == Phase::measuring) {
+  if (phase_ == Phase::measuring || (phase_ == Phase::finishing && !measuring_over_)) {
     result_.until = Time(Duration(clock_ns()));
     std::swap(result_.measure, aside_);
     measuring_over_ = true;
     events_.measuring_ended();
   } else if (phase_ == Phase::warming) {
-    result_.measure.reset();  // it ended before anything was measured
+    result_.measure.reset(plan_.options.churn);  // it ended before anything was measured
   }
 }
 
@@ -194,7 +204,12 @@ void LoadWorker::phase_due() {
       measure_from_now();
       break;
     case Phase::measuring:
-      measure_until_now();
+      // What an open loop has planned belongs to the measured span, whenever it is answered.
+      if (pacer_) {
+        pacer_->stop();
+      } else {
+        measure_until_now();
+      }
       phase_ = Phase::finishing;
       traffic_->stop_sending();
       phase_timer_.arm_after(reactor_, plan_.options.timeout);
@@ -223,6 +238,7 @@ void LoadWorker::tick() {
 
 void LoadWorker::close_clients() {
   phase_ = Phase::closing;
+  if (pacer_) pacer_->stop();
   check_timer_.cancel();
   phase_timer_.arm_after(reactor_, std::min(farewell, plan_.options.timeout));
   traffic_->finish_all();
@@ -231,11 +247,15 @@ void LoadWorker::close_clients() {
 
 void LoadWorker::stop_now() {
   if (phase_ == Phase::done) return;
-  measure_until_now();
+  if (pacer_) pacer_->stop();
   ramp_timer_.cancel();
   check_timer_.cancel();
-  phase_ = Phase::closing;
+  // First, as what was still unanswered belongs to the measure; nobody goes on meanwhile.
+  advancing_ = true;
   traffic_->abort_all();
+  advancing_ = false;
+  measure_until_now();
+  phase_ = Phase::closing;
   advance();
 }
 
@@ -243,7 +263,7 @@ void LoadWorker::publish() {
   const bool is_aside = measuring_over_ && phase_ != Phase::done;
   const LoadMeasure& measure = is_aside ? aside_ : result_.measure;
   messages_.store(measure.messages, std::memory_order_relaxed);
-  open_.store(result_.opened + result_.idle_opened, std::memory_order_relaxed);
+  open_.store(measure.connects.opened + result_.idle_opened, std::memory_order_relaxed);
   errors_.store(result_.errors.total(), std::memory_order_relaxed);
   if (phase_ != Phase::done) publish_timer_.arm_after(reactor_, publish_interval);
 }

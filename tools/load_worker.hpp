@@ -18,6 +18,7 @@
 
 #include "tern/reactor.hpp"
 #include "tern/timer.hpp"
+#include "tools/load_pacer.hpp"
 #include "tools/load_plan.hpp"
 #include "tools/load_result.hpp"
 #include "tools/load_traffic.hpp"
@@ -90,7 +91,8 @@ class LoadWorker {
   // verified, but not counted.
   LoadMeasure aside_;
   std::unique_ptr<Traffic> traffic_;
-  CallbackTimer phase_timer_;  // the end of the warm-up, of the run, of our patience
+  std::unique_ptr<LoadPacer> pacer_;  // null in a closed loop
+  CallbackTimer phase_timer_;         // the end of the warm-up, of the run, of our patience
   CallbackTimer check_timer_;
   CallbackTimer ramp_timer_;
   CallbackTimer publish_timer_;

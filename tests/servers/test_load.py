@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+import time
 
 import harness
 
@@ -116,6 +117,14 @@ class AgainstEcho(Load):
         self.assertIn('lost', output)
 
     @harness.needs_proc
+    def test_context_switches(self):
+        server = self.serve()
+        result, output, _ = self.load(server.url, '-n', '2000', '-c', '1', '--server-pid',
+                                      str(server.pid))
+        self.assertGreater(result['server_context_switches_per_message'], 0)
+        self.assertIn('context switches a message', output)
+
+    @harness.needs_proc
     def test_server_pid(self):
         server = self.serve()
         result, output, _ = self.load(server.url, '-n', '5000', '-c', '5', '--server-pid',
@@ -164,6 +173,119 @@ class AgainstEcho(Load):
         self.assertEqual(process.wait(), 1)
         self.assertRegex(process.stdout.text(), r'(?m)^messages +[1-9]')
         self.assertRegex(process.stderr.text(), r'\Atern load: \d+ errors; the first [^\n]+\n\Z')
+
+
+class OpenLoop(Load):
+    def test_every_planned_message_is_sent(self):
+        server = self.serve(listen=['tcp://127.0.0.1:0', 'udp://127.0.0.1:0'])
+        for arguments in (['-n', '300'], ['-n', '300', '--arrivals', 'poisson', '--seed', '7'],
+                          ['-n', '300', '-t', '3'], ['-n', '301', '-s', '100k'],
+                          ['-n', '300', '--churn'], ['-n', '303', '--churn', '-t', '2'],
+                          ['-n', '300', '--idle', '3']):
+            with self.subTest(arguments=arguments):
+                result, output, errors = self.load(server.url, '-r', '3k', '-c', '10', *arguments)
+                self.assertEqual((result['messages'], result['errors']), (int(arguments[1]), 0))
+                self.assertEqual(result['mode'], 'open_loop')
+                self.assertEqual((result['rate_asked'], result['unanswered']), (3000, 0))
+                self.assertEqual(result['lateness_us']['count'], result['messages'])
+                self.assertRegex(output, r'open loop: from the planned time')
+                self.assertRegex(output, r'3,000/s asked, [\d,.]+/s achieved')
+                self.assertEqual('poisson, seed 7' in output, '--seed' in arguments)
+                self.assertEqual(errors, '')
+        result, _, _ = self.load(server.urls[1], '-r', '3k', '-c', '10', '-n', '300')
+        self.assertEqual(result['messages'] + result['lost'], 300)
+
+    def test_the_rate_is_kept(self):
+        """As many are sent as the plan says for the time that it took, however long that was."""
+        result, _, _ = self.load(self.serve().url, '-r', '2k', '-c', '4', '-d', '500ms',
+                                 '--warmup', '100ms')
+        self.assertAlmostEqual(result['messages'] / 1000, 1, delta=0.2)
+        self.assertGreaterEqual(result['duration_s'], 0.49)
+
+    @harness.needs_proc
+    def test_a_pause_of_the_server_shows(self):
+        server = self.serve('--stats', '50ms')
+        path = os.path.join(self.directory(), 'result.json')
+        process = self.process('load', server.url, '-r', '1k', '-c', '5', '-d', '4s', '--warmup',
+                               '0s', '--json', path)
+        harness.eventually(lambda: any(float(line['received_bytes']) > 0
+                                       for line in server.statistics()), 'messages')
+        server.signal(signal.SIGSTOP)
+        time.sleep(2)  # the pause that is to be found again
+        server.signal(signal.SIGCONT)
+        self.assertEqual(process.wait(), 0)
+        with open(path, encoding='utf-8') as file:
+            result = json.load(file)
+        self.check_consistent(result)
+        self.assertEqual((result['errors'], result['unanswered']), (0, 0))
+        self.assertGreaterEqual(result['latency_us']['max'], 1_990_000)
+        # Half of the messages were due in the pause: their mean wait is one second.
+        self.assertGreaterEqual(result['latency_us']['p90'], 1_000_000)
+
+    def test_what_is_owed_at_the_end_is_said(self):
+        def serve(connection):
+            while connection.recv(65536):
+                pass
+        for more in ([], ['--churn']):
+            with self.subTest(more=more):
+                result, output, _ = self.load(self.peer(serve).url, '-r', '100', '-n', '20', '-c',
+                                              '2', '--timeout', '500ms', *more, code=1)
+                self.assertEqual((result['messages'], result['unanswered']), (0, 20))
+                self.assertIn('20 messages planned; their latency is missing', output)
+
+    def test_interrupt(self):
+        server = self.serve('--stats', '50ms')
+        process = self.process('load', server.url, '-r', '500', '-c', '5', '-d', '1h', '--warmup',
+                               '0s')
+        harness.eventually(lambda: any(float(line['received_bytes']) > 0
+                                       for line in server.statistics()), 'messages')
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.wait(), 0)
+        self.assertRegex(process.stdout.text(), r'(?m)^messages +[1-9]')
+
+    def test_the_server_dies(self):
+        server = self.serve('--stats', '50ms')
+        for more in ([], ['--churn']):
+            with self.subTest(more=more):
+                server = self.serve('--stats', '50ms')
+                process = self.process('load', server.url, '-r', '500', '-c', '5', '-d', '1h',
+                                       '--warmup', '0s', *more)
+                harness.eventually(lambda: any(float(line['received_bytes']) > 0
+                                               for line in server.statistics()), 'messages')
+                server.kill()
+                self.assertEqual(process.wait(), 1)
+                self.assertRegex(process.stderr.text(), r'\Atern load: \d+ errors; [^\n]+\n\Z')
+
+
+class Gates(Load):
+    def test_fail_if(self):
+        server = self.serve()
+        common = [server.url, '-n', '100', '-c', '2']
+        for condition in ('p50>1h', 'p99 > 1h', 'max<1ns', 'mean>1h', 'rate<1', 'errors>0'):
+            self.load(*common, '--fail-if', condition)
+        for condition, finding in (('p99.9>1ns', r'p99\.9 is \d\S*s'), ('rate>0', r'rate is \d+'),
+                                   ('errors<1', 'errors is 0')):
+            with self.subTest(condition=condition):
+                _, output, errors = self.load(*common, '--fail-if', 'p50>1h', '--fail-if',
+                                              condition, code=1)
+                self.assertRegex(errors, rf'\Atern load: --fail-if {condition}: {finding}\n\Z')
+                self.assertIn('errors      none', output)
+
+    def test_percentile_text(self):
+        server = self.serve()
+        path = os.path.join(self.directory(), 'percentiles')
+        self.load(server.url, '-n', '100', '-c', '2', '--hdr', path)
+        with open(path, encoding='ascii') as file:
+            text = file.read()
+        self.assertRegex(text, r'\A       Value     Percentile TotalCount 1/\(1-Percentile\)\n\n')
+        self.assertRegex(text, r'1\.000000000000        100\n#\[Mean')
+
+    def test_churn_counts_no_warm_up(self):
+        """Connections of the warm-up were counted with those that were measured."""
+        result, _, _ = self.load(self.serve().url, '--churn', '-r', '1k', '-c', '20', '-d', '200ms',
+                                 '--warmup', '1s')
+        self.assertLess(result['connections_opened'], result['messages'] + 100)
+        self.assertLess(result['connect_us']['count'], result['messages'] + 100)
 
 
 class AgainstOthers(Load):

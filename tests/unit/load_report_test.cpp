@@ -34,8 +34,9 @@ LoadOutcome some_outcome() {
   result.until = result.from + std::chrono::seconds(2);
   result.measure.messages = 1'000'000;
   result.measure.latency_ns.record(250'000, 1'000'000);
-  result.connect_ns.record(50'000, 50);
-  result.opened = 50;
+  result.measure.connects.connect_ns.record(50'000, 50);
+  result.measure.connects.opened = 50;
+  result.reached = true;
   outcome.usage.loader_cpu_s = 1.5;
   outcome.usage.loader_share = 0.75;
   return outcome;

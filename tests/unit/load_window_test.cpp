@@ -26,13 +26,13 @@ TEST_CASE("datagram window: the first answer counts, with its sending time, the 
 
   const auto arrival = window.arrive(first);
   CHECK(arrival.meaning == Meaning::answer);
-  CHECK(arrival.sent_ns == 100);
+  CHECK(arrival.begun_ns == 100);
   CHECK_FALSE(arrival.reordered);
   CHECK_FALSE(window.full());
   CHECK(window.arrive(first).meaning == Meaning::duplicated);
   CHECK(window.arrive(first).meaning == Meaning::duplicated);
   CHECK(window.under_way() == 1);
-  CHECK(window.arrive(second).sent_ns == 200);
+  CHECK(window.arrive(second).begun_ns == 200);
   CHECK(window.under_way() == 0);
 }
 
@@ -107,7 +107,7 @@ TEST_CASE("datagram window: a network that loses, copies and reorders is counted
       const auto arrival = window.arrive(tag);
       REQUIRE((arrival.meaning == Meaning::answer) == (found != under_way.end()));
       if (found != under_way.end()) {
-        REQUIRE(arrival.sent_ns == found->second);
+        REQUIRE(arrival.begun_ns == found->second);
         under_way.erase(found);
         ++answers;
       }
