@@ -15,6 +15,7 @@ void add_echo(CLI::App& app, int& exit_code);
 void add_chat(CLI::App& app, int& exit_code);
 void add_connect(CLI::App& app, int& exit_code);
 void add_load(CLI::App& app, int& exit_code);
+void add_compare(CLI::App& app, int& exit_code);
 void add_cert(CLI::App& app, int& exit_code);
 void add_demo(CLI::App& app, int& exit_code);
 

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "tern/process.hpp"
+#include "tools/commit.hpp"
 
 namespace tern::tool {
 namespace {
@@ -23,6 +24,13 @@ std::string line_value(const std::string& path, std::string_view name) {
     return begin == std::string::npos ? std::string() : line.substr(begin);
   }
   return {};
+}
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
 }
 
 }  // namespace
@@ -70,6 +78,10 @@ std::optional<double> ServerProcess::cpu_by_ticks_s() const {
   return (user + system) / ticks_per_second;
 }
 
+std::string ServerProcess::processors() const {
+  return line_value(directory_ + "/status", "Cpus_allowed_list");
+}
+
 std::optional<std::uint64_t> ServerProcess::context_switches() const {
   std::error_code error;
   std::filesystem::directory_iterator threads(directory_ + "/task", error);
@@ -104,10 +116,14 @@ void sharpen_timers() {
 
 LoadEnvironment load_environment() {
   LoadEnvironment environment;
-  std::ifstream kernel("/proc/sys/kernel/osrelease");
-  if (!std::getline(kernel, environment.kernel)) environment.kernel = "unknown";
-  environment.cpu_model = line_value("/proc/cpuinfo", "model name");
-  if (environment.cpu_model.empty()) environment.cpu_model = "unknown";
+  const auto or_unknown = [](const std::string& text) { return text.empty() ? "unknown" : text; };
+  environment.kernel = or_unknown(first_line("/proc/sys/kernel/osrelease"));
+  environment.cpu_model = or_unknown(line_value("/proc/cpuinfo", "model name"));
+  environment.cpus_allowed = or_unknown(line_value("/proc/self/status", "Cpus_allowed_list"));
+  environment.governor =
+      or_unknown(first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
+  environment.commit = TERN_COMMIT;
+  environment.descriptors_max = raise_descriptor_limit().now;
   environment.cpus = available_processors();
 #if defined(__clang__)
   environment.compiler = "clang " __clang_version__;

@@ -22,6 +22,8 @@ class ServerProcess {
   // lacks it, from stat in ticks of 10 ms.
   std::optional<double> cpu_s() const;
   std::optional<std::uint64_t> resident_bytes() const;
+  // The processors it may run on, such as "0-3,6"; empty where that is not known.
+  std::string processors() const;
   // How often its threads that now live were switched out, asked for or not.
   std::optional<std::uint64_t> context_switches() const;
 
@@ -40,8 +42,12 @@ void sharpen_timers();
 struct LoadEnvironment {
   std::string kernel;
   std::string cpu_model;
-  unsigned cpus = 0;  // that this process may run on
+  unsigned cpus = 0;         // that this process may run on
+  std::string cpus_allowed;  // which ones, such as "0-3,6"
+  std::string governor;      // of the processors' clock
   std::string compiler;
+  std::string commit;  // that this program was built from
+  std::uint64_t descriptors_max = 0;
 };
 LoadEnvironment load_environment();
 

@@ -1,9 +1,11 @@
 #include "tools/load_report.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <array>
 #include <cmath>
+#include <ctime>
 #include <iterator>
 #include <optional>
 
@@ -171,7 +173,8 @@ void usage_lines(std::string& text, const LoadPlan& plan, const LoadOutcome& out
                      100 * usage.loader_share, plural(plan.options.threads, "thread")));
   }
   const LoadMeasure& measure = outcome.result.measure;
-  if (measure.messages > 0 && measure.lateness_ns.percentile(99) * 2 > measure.latency_ns.percentile(99)) {
+  if (measure.messages > 0 &&
+      measure.lateness_ns.percentile(99) * 2 > measure.latency_ns.percentile(99)) {
     line(text, "warning",
          "the loader sent late itself: much of the latency above p99 is its own. Give it a "
          "processor of its own, more --threads, or a lower rate");
@@ -196,11 +199,22 @@ void add_percentiles(JsonWriter& json, std::string_view key, const Histogram& ns
       .close();
 }
 
+// The curve that a plot shows: fine where it bends, to the last message in 100,000.
+void add_curve(JsonWriter& json, const Histogram& ns) {
+  json.open("latency_percentiles_us");
+  for (const double percent : {0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.75,
+                               99.9, 99.95, 99.975, 99.99, 99.999, 100.0}) {
+    json.add(fmt::format("{}", percent), static_cast<double>(ns.percentile(percent)) / 1e3);
+  }
+  json.close();
+}
+
 void add_plan(JsonWriter& json, const LoadPlan& plan) {
   const LoadOptions& options = plan.options;
   json.add("schema_version", load_schema_version)
       .add("tool_version", version_text())
       .add("poller", Reactor::poller_name())
+      .add("measured_at", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))))
       .add("url", options.url.to_string())
       .add("connections", options.connections)
       .add("idle_connections", options.idle)
@@ -230,14 +244,21 @@ void add_errors(JsonWriter& json, const LoadErrors& errors) {
   json.close();
 }
 
-void add_environment(JsonWriter& json) {
+void add_environment(JsonWriter& json, const LoadUsage& usage) {
   const LoadEnvironment environment = load_environment();
   json.open("environment")
       .add("kernel", environment.kernel)
       .add("cpu_model", environment.cpu_model)
       .add("cpus", environment.cpus)
+      .add("cpus_allowed", environment.cpus_allowed)
+      .add("governor", environment.governor)
       .add("compiler", environment.compiler)
-      .close();
+      .add("commit", environment.commit)
+      .add("descriptors_max", environment.descriptors_max);
+  if (!usage.server_processors.empty()) {
+    json.add("server_cpus_allowed", usage.server_processors);
+  }
+  json.close();
 }
 
 }  // namespace
@@ -296,6 +317,7 @@ std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome) {
       .add("messages_per_second", result.messages_per_second())
       .add("megabytes_per_second", megabytes_per_second(plan, result));
   add_percentiles(json, "latency_us", result.measure.latency_ns);
+  add_curve(json, result.measure.latency_ns);
   add_percentiles(json, "connect_us", connects.connect_ns);
   if (plan.tls != nullptr) {
     add_percentiles(json, "handshake_us", connects.handshake_ns);
@@ -320,7 +342,7 @@ std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome) {
            per_message(outcome.usage.server_switches, result))
       .add("loader_cpu_us_per_message", us_per_message(outcome.usage.loader_cpu_s, result))
       .add("loader_cpu_share", outcome.usage.loader_share);
-  add_environment(json);
+  add_environment(json, outcome.usage);
   return json.close().text();
 }
 

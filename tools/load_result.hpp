@@ -105,6 +105,7 @@ struct LoadResult {
 struct LoadUsage {
   std::optional<double> server_cpu_s;
   std::optional<std::uint64_t> server_resident_bytes;
+  std::string server_processors;
   std::optional<std::uint64_t> server_switches;  // between its threads and others
   double loader_cpu_s = 0;
   // Of the time that our threads could have used on the processors we may run on.

@@ -166,6 +166,7 @@ LoadOutcome LoadRun::collect() const {
   if (first_.server_s && last_.server_s && *last_.server_s >= *first_.server_s) {
     usage.server_cpu_s = *last_.server_s - *first_.server_s;
     usage.server_resident_bytes = server_.resident_bytes();
+    usage.server_processors = server_.processors();
   }
   const auto& switches_before = first_.server_switches;
   const auto& switches_after = last_.server_switches;

@@ -27,12 +27,13 @@ struct Command {
   void (*add)(CLI::App& app, int& exit_code);
 };
 
-constexpr std::array<Command, 6> commands{{
+constexpr std::array<Command, 7> commands{{
     {"echo", "A server that sends back what it receives, over TCP, TLS, UDP and Unix sockets.",
      add_echo},
     {"chat", "A chat server: rooms and names, for nc, telnet and tern connect.", add_chat},
     {"connect", "A line client: what you type is sent, what comes is printed.", add_connect},
     {"load", "Measure an echo server: throughput, latency, every byte verified.", add_load},
+    {"compare", "Compare results of load: faster, slower, or not distinguishable.", add_compare},
     {"cert", "A certificate for development, and the authority that signed it.", add_cert},
     {"demo", "An echo server and a chat on loopback that say how to talk to them.", add_demo},
 }};
@@ -160,7 +161,7 @@ std::string problem_of(const CLI::App& app, const CLI::App& whole, const CLI::Pa
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && &app == &whole) {
     // A misspelt command is missing, too, but that is not what is wrong.
     if (!whole.remaining().empty()) return unexpected(app, whole);
-    return "a command is missing: echo, chat, connect, load, cert or demo";
+    return "a command is missing: echo, chat, connect, load, compare, cert or demo";
   }
   std::string message = error.what();
   if (message == "url is required") {

@@ -7,7 +7,9 @@ import threading
 import time
 
 import harness
+import schema
 
+SCHEMA = schema.load()
 LATENCIES = ('p50', 'p90', 'p99', 'p99_9', 'max', 'mean', 'count')
 
 
@@ -23,7 +25,9 @@ class Load(harness.Case):
         return result, output.decode(), errors
 
     def check_consistent(self, result):
-        self.assertEqual(result['schema_version'], 1)
+        self.assertEqual(list(schema.problems(result, SCHEMA, SCHEMA)), [])
+        curve = list(result['latency_percentiles_us'].values())
+        self.assertEqual(curve, sorted(curve))
         latency = [result['latency_us'][name] for name in LATENCIES[:5]]
         self.assertEqual(latency, sorted(latency))
         self.assertEqual(set(result['latency_us']), set(LATENCIES))
@@ -33,8 +37,8 @@ class Load(harness.Case):
         if result['messages'] and result['duration_s']:
             rate = result['messages'] / result['duration_s']
             self.assertAlmostEqual(result['messages_per_second'] / rate, 1, places=6)
-        for name in ('kernel', 'cpu_model', 'cpus', 'compiler'):
-            self.assertTrue(result['environment'][name])
+        for name, value in result['environment'].items():
+            self.assertTrue(value, name)
 
     def errors_of(self, url, *arguments):
         """A run that must fail: its errors by class without those that did not happen."""

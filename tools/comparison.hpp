@@ -1,0 +1,45 @@
+// Whether two sets of runs differ, by more than chance explains.
+//
+//   Each run gives one number. Runs vary by factors, so their logarithms are compared, with Welch's
+//   t-test, which needs no equal spread: the interval holds the true ratio of the (geometric) means
+//   in `confidence` of all cases, if runs are independent of each other. Interleave them: two sets
+//   that were measured one after the other differ by what the machine did meanwhile.
+//
+//   Plain functions on values, any thread.
+//   Source: Welch 1947; Press et al., Numerical Recipes, 6.4 (incomplete beta function).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace tern::tool {
+
+// Below this many runs a set has no spread worth the name.
+inline constexpr std::size_t runs_min = 3;
+
+enum class Verdict : std::uint8_t { not_distinguishable, faster, slower };
+// "not distinguishable", "faster", "slower"
+std::string_view to_string(Verdict verdict);
+
+struct Comparison {
+  double before = 0;  // geometric means
+  double after = 0;
+  double ratio = 1;  // after / before
+  double low = 1;    // the interval of the ratio
+  double high = 1;
+};
+
+// REQUIRES at least two runs each, every number above 0, 0 < confidence < 1.
+Comparison compare_runs(const std::vector<double>& before, const std::vector<double>& after,
+                        double confidence);
+
+// Not distinguishable when the interval holds 1, or when the change is less than `least` (0.01 is
+// one percent) and nobody should care.
+Verdict verdict_of(const Comparison& comparison, bool more_is_better, double least);
+
+// The value that Student's t with so many degrees of freedom exceeds with this probability, for
+// tests. REQUIRES 0 < probability < 0.5, degrees > 0.
+double student_quantile(double probability, double degrees);
+
+}  // namespace tern::tool
