@@ -17,6 +17,7 @@
 #include "tools/common.hpp"
 #include "tools/console.hpp"
 #include "tools/histogram_text.hpp"
+#include "tools/load_chat.hpp"
 #include "tools/load_datagram.hpp"
 #include "tools/load_report.hpp"
 #include "tools/load_run.hpp"
@@ -38,6 +39,7 @@ constexpr std::string_view examples = R"(Examples:
   tern load -r 50k --arrivals poisson --fail-if 'p99>5ms'
   tern load udp://127.0.0.1:7007 -p 4
   tern load unix:/run/tern.sock -n 1M                   exactly a million messages
+  tern load chat://127.0.0.1:7070 -c 1k --rooms 10 --lines 500   of tern chat --flood off
   tern load tls://127.0.0.1:7443 --tls-ca certs/ca.pem --churn --no-resume
 
 Closed loop (without -r): a connection sends its next message when one is answered, so latency
@@ -45,8 +47,9 @@ includes the time that messages wait for each other, and a server that stalls is
 Open loop (-r): messages leave when they are planned, whatever is unanswered, and latency counts
 from the planned time, so that a stall shows in every message that was due meanwhile.
 
-Exit codes: 0 every message was answered correctly, 1 there were errors or --fail-if held, 64 wrong command line, 69
-nothing could be connected, 71 a limit of the system. Ctrl-C prints what was measured so far.)";
+Exit codes: 0 every message was answered correctly, 1 there were errors or --fail-if held, 64 wrong
+command line, 69 nothing could be connected, 71 a limit of the system. Ctrl-C prints what was
+measured so far.)";
 
 // What no single option can see.
 void settle(LoadOptions& options, const CLI::App& app) {
@@ -151,6 +154,17 @@ void write_results(const LoadPlan& plan, const LoadOutcome& outcome) {
   }
 }
 
+void refuse_what_no_chat_has(const CLI::App& app) {
+  for (const char* name : {"--depth", "--count", "--warmup", "--threads", "--ramp", "--idle",
+                           "--churn", "--udp-timeout", "--seed"}) {
+    if (app.count(name) == 0) continue;
+    throw CommandError(exit_usage,
+                       fmt::format("{} means nothing with chat://; it takes -c, -s, -d, --rooms, "
+                                   "--lines, --timeout, --json, --server-pid and -q",
+                                   name));
+  }
+}
+
 int exit_code_of(const LoadOutcome& outcome) {
   const LoadResult& result = outcome.result;
   if (outcome.interrupted && result.errors.total() == 0) return exit_success;
@@ -207,7 +221,12 @@ void report(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
   }
 }
 
-int load(const LoadOptions& options) {
+int load(LoadOptions& options, const ChatLoadOptions& chat, const CLI::App& app) {
+  if (chat.is_chosen) {
+    refuse_what_no_chat_has(app);
+    return load_chat(options, chat);
+  }
+  settle(options, app);
   const LoadPlan plan = make_load_plan(options);
   LoadOutcome outcome;
   {
@@ -225,6 +244,7 @@ int load(const LoadOptions& options) {
 // The numbers of options with units are wider than those of LoadOptions.
 struct Registered {
   LoadOptions options;
+  ChatLoadOptions chat;
   std::uint64_t connections = options.connections;
   std::uint64_t idle = options.idle;
   std::uint64_t depth = options.depth;
@@ -259,8 +279,13 @@ void add_load_options(CLI::App& app, Registered& registered) {
   std::string problem;
   Url::parse("tcp://127.0.0.1:7007", options.url, problem);
   app.add_option_function<std::string>(
-         "url", [&options](const std::string& text) { options.url = read_remote_url("url", text); },
-         "the server: tcp://, tls:// or udp://HOST:PORT, unix:/PATH or unix:@NAME")
+         "url",
+         [&options, &chat = registered.chat](const std::string& text) {
+           chat.is_chosen = text.starts_with("chat://");
+           options.url = read_remote_url("url", chat.is_chosen ? "tcp" + text.substr(4) : text);
+         },
+         "the server: tcp://, tls:// or udp://HOST:PORT, unix:/PATH or unix:@NAME; or a chat: "
+         "chat://HOST:PORT")
       ->type_name("URL")
       ->default_str(options.url.to_string());
   add_count(app, "-c,--connections", registered.connections, "connections that send messages", 1,
@@ -312,6 +337,7 @@ void add_load_options(CLI::App& app, Registered& registered) {
       app.add_flag_callback(
              "--no-resume", [&options] { options.resume = false; }, "every handshake is a full one")
           ->group("TLS"));
+  add_chat_load_options(app, registered.chat);
   add_tls_client_options(app, options.tls);
   with_environment(
       app.add_flag("-q,--quiet", options.quiet, "print no progress and no summary, only errors"));
@@ -329,8 +355,7 @@ void add_load(CLI::App& app, int& exit_code) {
     options.idle = static_cast<std::size_t>(registered->idle);
     options.depth = static_cast<std::size_t>(registered->depth);
     options.threads = static_cast<unsigned>(registered->threads);
-    settle(options, app);
-    exit_code = load(options);
+    exit_code = load(options, registered->chat, app);
   });
 }
 
