@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "src/chat/service.hpp"
+#include "tools/chat_history.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
 #include "tools/serve_options.hpp"
@@ -14,6 +15,7 @@ namespace {
 struct ChatOptions {
   ServerSettings settings{"tcp://127.0.0.1:7070"};
   chat::ServiceOptions service;
+  ChatHistoryOptions history;  // without a directory: in memory alone
   std::uint64_t members_max = service.hub.members_max;
   std::uint64_t rooms_max = service.hub.rooms_max;
   std::uint64_t room_members_max = service.hub.room_members_max;
@@ -47,6 +49,17 @@ chat::TokenRate read_flood(const std::string& text) {
   }
   return {Duration(std::chrono::seconds(1)) / static_cast<Duration::rep>(rate),
           static_cast<std::uint32_t>(burst)};
+}
+
+Duration read_sync(const std::string& text) {
+  if (text == "always") return Duration::zero();
+  if (text == "off") return Duration::max();
+  Duration interval{};
+  std::string problem;
+  if (!parse_duration(text, interval, problem) || interval < std::chrono::milliseconds(1)) {
+    refuse("--fsync", text, "a time to sync", "always, off, or a duration such as 1s");
+  }
+  return interval;
 }
 
 void add_limits(CLI::App& app, ChatOptions& options) {
@@ -99,6 +112,22 @@ void add_limits(CLI::App& app, ChatOptions& options) {
       ->group(group);
 }
 
+void add_history(CLI::App& app, ChatOptions& options) {
+  ChatHistoryOptions& history = options.history;
+  const char* group = "History on disk";
+  add_text(app, "--data", "DIR", "", "keep the history in this directory, across restarts",
+           [&history](const std::string& text) { history.directory = text; })
+      ->group(group);
+  add_text(app, "--fsync", "WHEN", "1s",
+           "ask the disk to keep what was written: always (before anybody hears it), off, or this "
+           "often",
+           [&history](const std::string& text) { history.sync = read_sync(text); })
+      ->group(group);
+  add_size(app, "--data-max", history.bytes_max,
+           "a longer file is written anew, with what is still in the rooms' history", 1024)
+      ->group(group);
+}
+
 void settle(ChatOptions& options) {
   settle(options.settings);
   for (const Url& url : options.settings.serve.listen) {
@@ -131,7 +160,7 @@ constexpr std::string_view examples = R"(Examples:
   nc 127.0.0.1 7070                                     a client; telnet and tern connect do, too
   tern chat --listen tcp://[::]:7070 --listen tls://[::]:7443 \
     --tls-cert certs/cert.pem --tls-key certs/key.pem
-  tern chat --max-members 5k --history 100 --flood 10,50
+  tern chat --max-members 5k --history 100 --flood 10,50 --data /var/lib/tern-chat
 
 Members write lines: /join ROOM, then what they say; /help lists the commands. See docs/chat.md.)";
 
@@ -147,6 +176,7 @@ void add_chat(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ChatOptions>();
   add_server_options(app, options->settings, "tcp:// or tls://HOST:PORT, unix:/PATH or unix:@NAME");
   add_limits(app, *options);
+  add_history(app, *options);
   add_time_limits(app, options->settings);
   add_socket_options(app, options->settings);
   add_tls_server_options(app, options->settings.tls);
@@ -155,9 +185,23 @@ void add_chat(CLI::App& app, int& exit_code) {
       fmt::format("{}\n\n{}\n\n{}\n\n{}", examples, server_output_help, signals, server_end_help));
   app.callback([options, &exit_code] {
     settle(*options);
+    std::unique_ptr<ChatHistory> history;
+    if (!options->history.directory.empty()) {
+      history = std::make_unique<ChatHistory>(options->history);
+      options->service.journal = history.get();
+    }
     chat::Service service(options->service);
     ServeOptions& serve_options = options->settings.serve;
-    serve_options.protocol = [&service](Reactor& reactor) { return service.door(reactor); };
+    bool is_loaded = false;  // with the first door, before anybody comes
+    serve_options.protocol = [&](Reactor& reactor) {
+      auto door = service.door(reactor);
+      if (history != nullptr && !std::exchange(is_loaded, true)) {
+        history->load([&service](const std::string& room, chat::Message message) {
+          service.restore(room, std::move(message));
+        });
+      }
+      return door;
+    };
     serve_options.draining = [&service] { service.drain(); };
     exit_code = serve(serve_options);
   });

@@ -105,7 +105,7 @@ then `ready`. The log goes to standard error.)";
 
 const std::string_view server_end_help =
     R"(Exit codes: 0 drained, 1 standard output cannot be written, 64 wrong command line, 69 address
-unavailable, 70 a bug, 71 a limit of the system, 78 a certificate or key cannot be used.
+unavailable, 70 a bug, 71 a limit of the system, 78 a certificate, key or directory cannot be used.
 
 Environment: each option can be set by the variable in its brackets; the command line counts first.
 TERN_LISTEN may hold several addresses with spaces between them.)";

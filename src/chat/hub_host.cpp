@@ -7,6 +7,7 @@
 
 #include "src/chat/spoke.hpp"
 #include "src/protocols/chat/lines.hpp"
+#include "src/protocols/chat/record.hpp"
 
 namespace tern::chat {
 namespace {
@@ -39,6 +40,7 @@ void HubHost::work() {
   if (std::exchange(is_busy_, true)) return;
   do {
     carry_out(std::exchange(inbox_, {}));
+    record();
     flush();
   } while (!inbox_.empty());
   is_busy_ = false;
@@ -65,6 +67,23 @@ void HubHost::carry_out(const Requests& requests) {
     if (!is_last || commands == 0) continue;
     acknowledge(request.member, std::exchange(commands, 0));
   }
+}
+
+// Whatever anybody hears is on its way to the disk before.
+void HubHost::record() {
+  if (records_.empty()) return;
+  Journal& journal = *options_.journal;
+  if (journal.is_too_long()) {
+    records_.clear();
+    hub_.for_each_message([this](std::string_view room, const Message& message) {
+      append_record(room, message, records_);
+    });
+    journal.rewrite(records_);
+    records_.shrink_to_fit();
+  } else {
+    journal.append(records_);
+  }
+  records_.clear();
 }
 
 void HubHost::acknowledge(MemberId member, std::size_t count) {
@@ -155,6 +174,10 @@ void HubHost::exited(RoomId room, MemberId member) {
   if (std::all_of(it->second.begin(), it->second.end(), is_zero)) present_.erase(it);
   spokes_[spoke_of(member)].outbox.push_back(
       {.kind = Delivery::Kind::exit, .member = member, .room = room});
+}
+
+void HubHost::kept(std::string_view room, const Message& message) {
+  if (options_.journal != nullptr) append_record(room, message, records_);
 }
 
 void HubHost::dismissed(MemberId member) {

@@ -18,6 +18,7 @@ class HubHost final : private Outlet {
 
   Reactor& reactor() const { return reactor_; }
   const Hub& hub() const { return hub_; }
+  void restore(const std::string& room, Message message) { hub_.restore(room, std::move(message)); }
   void add(Spoke& spoke) { spokes_.push_back({&spoke, {}, {}, 0}); }
 
   // THREAD: the hub's reactor. May be called while it is at work: then it comes next.
@@ -39,11 +40,13 @@ class HubHost final : private Outlet {
   void tell_room(RoomId room, MemberId except, const Event& event) override;
   void entered(RoomId room, MemberId member) override;
   void exited(RoomId room, MemberId member) override;
+  void kept(std::string_view room, const Message& message) override;
   void dismissed(MemberId member) override;
 
   void work();
   void carry_out(const Requests& requests);
   void acknowledge(MemberId member, std::size_t count);
+  void record();
   void flush();
   bool is_behind() const;
   SharedBuffer written(const Event& event);
@@ -56,6 +59,7 @@ class HubHost final : private Outlet {
   std::unordered_map<RoomId, std::vector<std::uint32_t>> present_;
   Requests inbox_;
   std::string text_;
+  std::string records_;  // of this batch
   bool is_busy_ = false;
   bool has_ended_ = false;
 };

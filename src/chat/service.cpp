@@ -74,6 +74,10 @@ void Service::end() {
   for (const auto& spoke : spokes_) spoke->end();
 }
 
+void Service::restore(const std::string& room, Message message) {
+  host_->restore(room, std::move(message));
+}
+
 const Hub& Service::hub() const { return host_->hub(); }
 
 std::size_t Service::sessions() const {

@@ -42,6 +42,19 @@ namespace tern::chat {
 class HubHost;
 class Spoke;
 
+// Where history outlives the server.
+//   THREAD  the hub's reactor, once it runs.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  // Records of what was said in one batch (record.hpp), before anybody hears of it. Failing is the
+  // journal's own matter: the chat goes on.
+  virtual void append(std::string_view records) = 0;
+  // It has grown too long: rewrite() with what is still wanted is called instead of append().
+  virtual bool is_too_long() const = 0;
+  virtual void rewrite(std::string_view records) = 0;
+};
+
 struct ServiceOptions {
   HubLimits hub;
   // Bytes queued for one member above which it is no longer told who comes and goes ...
@@ -59,6 +72,8 @@ struct ServiceOptions {
   // How long who is being disconnected may take to read what is still queued.
   Duration farewell_timeout = std::chrono::seconds(5);
   std::size_t unapplied_bytes_max = 4 * 1024 * 1024;
+  // Null: history ends with the server. Must outlive the service.
+  Journal* journal = nullptr;
   // Seconds since 1970; by default the system's clock.
   std::function<UnixTime()> clock = {};
 };
@@ -80,6 +95,9 @@ class Service {
   void drain();
   // The reactors do not run any more and are about to be destroyed: nothing is posted any more.
   void end();
+
+  // Before the reactors run, after the first door(): a line of history from an earlier run.
+  void restore(const std::string& room, Message message);
 
   // For tests, while no reactor runs.
   const Hub& hub() const;

@@ -139,13 +139,17 @@ class Output:
 class Process:
     """A started command. `stdout=None`: read here."""
 
-    def __init__(self, *arguments, descriptors=None, stdin=subprocess.DEVNULL, stdout=None,
-                 environment=None, user=None):
+    def __init__(self, *arguments, descriptors=None, file_blocks=None, stdin=subprocess.DEVNULL,
+                 stdout=None, environment=None, user=None):
         command = [*COMMAND, *arguments]
         self.name = shlex.join(['tern', *arguments])
         if descriptors is not None:
             # In the shell: exec keeps the process number.
             command = ['sh', '-c', f'ulimit -n {descriptors} && exec "$@"', 'sh', *command]
+        if file_blocks is not None:
+            # A disk that is full after so many blocks of 512 bytes, for each file.
+            command = ['sh', '-c', f'trap "" XFSZ; ulimit -f {file_blocks} && exec "$@"', 'sh',
+                       *command]
         self.popen = subprocess.Popen(command, stdin=stdin, stdout=stdout or subprocess.PIPE,
                                       stderr=subprocess.PIPE,
                                       env={**CLEAN, **(environment or {})}, **(user or {}))

@@ -149,7 +149,10 @@ void Hub::say(Member& member, const Command& command, UnixTime now) {
                      .room = room->name,
                      .actor = member.nickname,
                      .text = command.text});
-  remember(*room, member, command, now);
+  if (limits_.history_lines_max == 0) return;
+  Message message{now, is_emote, member.nickname, command.text};
+  outlet_.kept(room->name, message);
+  remember(*room, std::move(message));
 }
 
 void Hub::whisper(const Member& member, const Command& command) {
@@ -202,8 +205,12 @@ void Hub::join(Member& member, const std::string& name) {
   if (room != nullptr && room->members.size() >= limits_.room_members_max) {
     return refuse(member, Problem::room_full, room->name, limits_.room_members_max);
   }
-  if (room == nullptr) room = make_room(member, name);
-  if (room == nullptr) return;
+  if (room == nullptr) {
+    const Problem problem = make_room(name, room);
+    const std::size_t limit =
+        problem == Problem::rooms_full ? limits_.rooms_max : limits_.name_bytes_max;
+    if (problem != Problem::none) return refuse(member, problem, name, limit);
+  }
   if (room->members.empty()) empty_rooms_.erase(room->empty_place);
   outlet_.tell_room(room->id, 0,
                     {.kind = Event::Kind::joined, .room = room->name, .actor = member.nickname});
@@ -303,28 +310,23 @@ Hub::Room* Hub::room_of(const Member& member, const std::string& name) {
   return nullptr;
 }
 
-Hub::Room* Hub::make_room(const Member& member, const std::string& name) {
-  if (!is_name(name, limits_.name_bytes_max)) {
-    refuse(member, Problem::bad_room_name, name, limits_.name_bytes_max);
-    return nullptr;
-  }
+Problem Hub::make_room(const std::string& name, Room*& room) {
+  if (!is_name(name, limits_.name_bytes_max)) return Problem::bad_room_name;
   if (rooms_.size() >= limits_.rooms_max) {
-    if (empty_rooms_.empty()) {
-      refuse(member, Problem::rooms_full, {}, limits_.rooms_max);
-      return nullptr;
-    }
+    if (empty_rooms_.empty()) return Problem::rooms_full;
     Room& oldest = *empty_rooms_.front();
     empty_rooms_.pop_front();
     history_bytes_ -= oldest.history_bytes;
     rooms_.erase(std::string(oldest.key));
   }
   std::string key = folded(name);
-  auto room = std::make_unique<Room>();
-  room->id = next_room_++;
-  room->key = key;
-  room->name = name;
-  room->empty_place = empty_rooms_.insert(empty_rooms_.end(), room.get());
-  return rooms_.emplace(std::move(key), std::move(room)).first->second.get();
+  auto made = std::make_unique<Room>();
+  made->id = next_room_++;
+  made->key = key;
+  made->name = name;
+  made->empty_place = empty_rooms_.insert(empty_rooms_.end(), made.get());
+  room = rooms_.emplace(std::move(key), std::move(made)).first->second.get();
+  return Problem::none;
 }
 
 // --- history ---
@@ -334,15 +336,28 @@ const std::deque<Message>* Hub::history(std::string_view name) const {
   return it == rooms_.end() ? nullptr : &it->second->history;
 }
 
-void Hub::remember(Room& room, const Member& author, const Command& command, UnixTime now) {
-  if (limits_.history_lines_max == 0) return;
-  room.history.push_back(
-      {now, command.kind == Command::Kind::emote, author.nickname, command.text});
-  room.history_bytes += command.text.size();
-  history_bytes_ += command.text.size();
+void Hub::remember(Room& room, Message message) {
+  const std::size_t bytes = message.text.size();
+  room.history.push_back(std::move(message));
+  room.history_bytes += bytes;
+  history_bytes_ += bytes;
   while (room.history.size() > limits_.history_lines_max ||
          (room.history.size() > 1 && room.history_bytes > limits_.history_bytes_max)) {
     forget_oldest(room);
+  }
+}
+
+void Hub::restore(const std::string& name, Message message) {
+  if (limits_.history_lines_max == 0) return;
+  Room* room = find_room(name);
+  if (room == nullptr && make_room(name, room) != Problem::none) return;
+  remember(*room, std::move(message));
+}
+
+void Hub::for_each_message(
+    const std::function<void(std::string_view room, const Message& message)>& call) const {
+  for (const auto& [key, room] : rooms_) {
+    for (const Message& message : room->history) call(room->name, message);
   }
 }
 

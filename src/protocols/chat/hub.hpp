@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <span>
@@ -165,6 +166,8 @@ class Outlet {
   virtual void tell_room(RoomId room, MemberId except, const Event& event) = 0;
   virtual void entered(RoomId room, MemberId member) = 0;
   virtual void exited(RoomId room, MemberId member) = 0;
+  // A room's history has one line more.
+  virtual void kept(std::string_view /*room*/, const Message& /*message*/) {}
   // The hub has forgotten the member; its connection is to be ended.
   virtual void dismissed(MemberId member) = 0;
 
@@ -186,6 +189,12 @@ class Hub {
   void handle(MemberId member, const Command& command, UnixTime now);
   // Its connection is gone or going: others are told. Nothing for a member that is not here.
   void gone(MemberId member, Leaving why);
+
+  // A line of an earlier run; those of a room come in order. Nothing for a name that is none.
+  void restore(const std::string& room, Message message);
+  // Every line of history, room by room, in order.
+  void for_each_message(
+      const std::function<void(std::string_view room, const Message& message)>& call) const;
 
   std::size_t members() const { return members_.size(); }
   std::size_t rooms() const { return rooms_.size(); }
@@ -211,10 +220,11 @@ class Hub {
   Room* find_room(std::string_view name);
   // The current room, or the named one if the member is in it; null: it has been told why not.
   Room* room_of(const Member& member, const std::string& name);
-  Room* make_room(const Member& member, const std::string& name);
+  // Problem::none: there is a new room.
+  Problem make_room(const std::string& name, Room*& room);
   void remove(Room& room, Member& member);
   void part(Member& member, Leaving why);
-  void remember(Room& room, const Member& author, const Command& command, UnixTime now);
+  void remember(Room& room, Message message);
   void forget_oldest(Room& room);
   std::string guest_name();
   void refuse(const Member& member, Problem problem, std::string_view name = {},
