@@ -91,7 +91,7 @@ class History(Case):
                 with open(f'{directory}/history', 'wb') as file:
                     file.write(data[:end])
                 server = self.chat_with(directory)
-                self.assertIn(f'a torn record of {end - second} bytes', server.stderr.text())
+                server.wait_line(f'.*a torn record of {end - second} bytes.*', server.stderr)
                 alice = self.member(server, 'alice', 'lobby')
                 alice.say('four', '/quit')
                 alice.rest()
@@ -105,7 +105,7 @@ class History(Case):
             file.write(data.replace(b'two', b'tow') + b'garbage \xff\n')
         server = self.chat_with(directory)
         self.assertEqual(self.history(server), ['[lobby] alice: one', '[lobby] alice: three'])
-        self.assertIn('2 damaged records were skipped', server.stderr.text())
+        server.wait_line('.*2 damaged records were skipped.*', server.stderr)
 
     def test_a_long_file_is_written_anew(self):
         directory = self.directory()

@@ -96,7 +96,8 @@ class AgainstEcho(Load):
         result, _, _ = self.load(server.url, '--churn', '-c', '5', '-d', '300ms', '--warmup',
                                  '100ms')
         self.assertGreater(result['messages'], 0)
-        self.assertGreaterEqual(result['connections_opened'], result['messages'])
+        # Those whose message was measured may have been opened in the warm-up.
+        self.assertGreaterEqual(result['connections_opened'] + 5, result['messages'])
 
     @harness.needs_unix
     def test_unix(self):
