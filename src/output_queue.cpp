@@ -128,7 +128,10 @@ void OutputQueue::consume(std::size_t bytes, BlockPool& pool) {
 
 void OutputQueue::clear(BlockPool& pool) {
   while (first_ < segments_.size()) drop_front(pool);
+  // Pooled queues keep room for the usual, not for the longest that ever was.
+  static constexpr std::size_t kept_segments_max = 32;
   segments_.clear();
+  if (segments_.capacity() > kept_segments_max) segments_.shrink_to_fit();
   first_ = 0;
   bytes_ = 0;
 }

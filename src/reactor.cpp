@@ -169,7 +169,8 @@ OutputQueue* Reactor::Core::take_queue() {
 }
 
 void Reactor::Core::give_back_queue(OutputQueue* queue) {
-  static constexpr std::size_t kept_queues_max = 256;
+  // A line to a room needs one for each member at once; 4,096 of them hold at most 4 MiB.
+  static constexpr std::size_t kept_queues_max = 4096;
   queue->clear(blocks);
   std::unique_ptr<OutputQueue> owned(queue);
   if (spare_queues.size() < kept_queues_max) spare_queues.push_back(std::move(owned));
