@@ -143,7 +143,6 @@ struct PollerOptions {
 //   local, peer    the socket's addresses; Family::none when it has none
 //   reset_on_close its close becomes a reset (RST) that discards unsent bytes
 //   close          gives back a socket that is not attached
-//   has_waiting    whether a listener holds connections that were not accepted
 //   forget         after a listener at the endpoint was closed: removes the file that a Unix socket
 //                  leaves, unless somebody else listens there by now
 //   resolve        every address of host, numeric or by name
@@ -159,7 +158,6 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
   { S::peer(socket) } -> std::same_as<Endpoint>;
   { S::reset_on_close(socket) } -> std::same_as<void>;
   { S::close(socket) } -> std::same_as<void>;
-  { S::has_waiting(socket) } -> std::same_as<bool>;
   { S::forget(endpoint) } -> std::same_as<void>;
   { S::resolve(host, std::uint16_t{}, error) } -> std::same_as<std::vector<Endpoint>>;
   { S::resolve_blocks } -> std::convertible_to<bool>;
@@ -212,6 +210,11 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
 //   THREAD   any; also from a signal handler.
 // now(), refresh()
 //   Read from the kernel once in each wait(), after it; refresh() reads it between turns.
+// has_waiting(channel)
+//   Whether a listener that accepts has connections still to deliver, wherever they wait by now: in
+//   the kernel's queue, or accepted and not told. Who wants to close it without turning away
+//   clients that are connected goes on until there are none.
+//   REQUIRES  a listener whose `accept` stands.
 // socket(channel)
 //   For Sockets::local() and Sockets::peer().
 template <class P>
@@ -235,6 +238,7 @@ concept is_poller = is_sockets<typename P::Sockets> &&
   { poller.wake() } -> std::same_as<void>;
   { const_poller.now() } -> std::same_as<Time>;
   { poller.refresh() } -> std::same_as<void>;
+  { const_poller.has_waiting(channel) } -> std::same_as<bool>;
   { const_poller.socket(channel) } -> std::same_as<Socket>;
   { const_poller.keeps_slices() } -> std::same_as<bool>;
   { const_poller.lends_bytes() } -> std::same_as<bool>;

@@ -89,7 +89,7 @@ void Acceptor::on_accept_error(const std::error_code& error) {
 void Acceptor::fire() {
   if (!drained_) return core_->poller.accept(channel_);
   // A busy turn may bring none of those who wait, so the kernel is asked.
-  const bool is_empty = !Poller::Sockets::has_waiting(core_->poller.socket(channel_));
+  const bool is_empty = !core_->poller.has_waiting(channel_);
   if (is_empty || taken_in_ > options_.listen.backlog) return close();
   arm_after(core_->reactor, Duration::zero());
 }

@@ -132,6 +132,10 @@ Socket Poller::socket(Channel channel) const {
   return {found.fd, found.kind};
 }
 
+bool Poller::has_waiting(Channel channel) const {
+  return slot(channel.index).held_count > 0 || posix::has_waiting(socket(channel));
+}
+
 void Poller::order(Channel channel, Operation operation) {
   Slot& ordered = checked(channel);
   ordered.set(Slot::wants(operation));

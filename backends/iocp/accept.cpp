@@ -1,4 +1,6 @@
 // Accepting: sockets made in advance, and AcceptEx to fill them.
+#include <algorithm>
+
 #include "backends/iocp/iocp.hpp"
 
 namespace tern::iocp {
@@ -19,8 +21,17 @@ void Poller::accept(Channel channel) {
   change(ordered, channel);
 }
 
+// The kernel's queue is looked at first: whoever leaves it meanwhile is found in an accept that has
+// ended, whose packet has not been taken.
+bool Poller::has_waiting(Channel channel) const {
+  const Listening& listening = *slot(channel.index).listening;
+  return !listening.accepted.empty() || winsock::has_waiting(socket(channel)) ||
+         std::any_of(listening.posted.begin(), listening.posted.end(),
+                     [](const Act* act) { return act->has_ended(); });
+}
+
 void Poller::post_accepts(Slot& slot, Channel channel) {
-  while (slot.listening->posted + slot.listening->accepted.size() < accepts_max) {
+  while (slot.listening->posted.size() + slot.listening->accepted.size() < accepts_max) {
     if (!post_accept(slot, channel)) {
       rest(slot, channel);
       return;
@@ -45,7 +56,6 @@ bool Poller::post_accept(Slot& slot, Channel channel) {
   if (error == 0 && slot.is(Slot::skips)) act.accepting = INVALID_SOCKET;
   switch (begun(slot, act, error)) {
     case Begun::pending:
-      ++slot.listening->posted;
       return true;
     case Begun::done:
       slot.listening->accepted.push_back(fresh);
@@ -60,7 +70,6 @@ bool Poller::post_accept(Slot& slot, Channel channel) {
 
 bool Poller::finished_accept(Slot& slot, Channel channel, SOCKET accepted, int error,
                              Completion& completion) {
-  --slot.listening->posted;
   change(slot, channel);
   const bool is_wanted = slot.is(Slot::wants_accept);
   if (error == 0) {

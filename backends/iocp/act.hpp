@@ -52,6 +52,9 @@ struct Act {
   SOCKET accepting = INVALID_SOCKET;    // of an accept: the socket that will be the connection
   std::unique_ptr<std::byte[]> memory;  // what the kernel uses beside the caller's bytes
 
+  // The kernel is done with it, though its packet may not be in the port yet.
+  bool has_ended() const { return HasOverlappedIoCompleted(&overlapped); }
+
   static Act& of(OVERLAPPED& overlapped) {
     return *reinterpret_cast<Act*>(reinterpret_cast<std::byte*>(&overlapped) -
                                    offsetof(Act, overlapped));

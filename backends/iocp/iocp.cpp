@@ -135,7 +135,9 @@ void Poller::shutdown_send(Channel channel) {
 // time that the call returns.
 Act& Poller::begin(Slot& slot, Channel channel, Operation operation) {
   ++slot.acts;
-  return acts_.take(channel, operation);
+  Act& act = acts_.take(channel, operation);
+  if (operation == Operation::accept) slot.listening->posted.push_back(&act);
+  return act;
 }
 
 // `error` is what the call said. Where no packet will come the act is over.
@@ -150,6 +152,7 @@ void Poller::end(Slot& slot, Act& act) {
     ::closesocket(act.accepting);
     act.accepting = INVALID_SOCKET;
   }
+  if (act.operation == Operation::accept) std::erase(slot.listening->posted, &act);
   --slot.acts;
   acts_.give_back(act);
 }

@@ -43,6 +43,7 @@ class Poller final {
 
   Time now() const { return now_; }
   void refresh();
+  bool has_waiting(Channel channel) const;
   Socket socket(Channel channel) const;
   // The kernel reads them when the peer makes room.
   static constexpr bool keeps_slices() { return true; }

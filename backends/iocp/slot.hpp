@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <vector>
 
+#include "backends/iocp/act.hpp"
 #include "backends/poller.hpp"
 
 namespace tern::iocp {
@@ -14,7 +16,7 @@ namespace tern::iocp {
 // What a listener has beside: what was accepted and not handed out yet.
 struct Listening {
   Family family = Family::none;
-  unsigned posted = 0;  // accepts under way
+  std::vector<const Act*> posted;  // accepts under way
   std::deque<SOCKET> accepted;
 };
 

@@ -79,6 +79,7 @@ class Channels {
   void close(Channel channel);
 
   Time now() const { return now_; }
+  bool has_waiting(Channel channel) const { return posix::has_waiting(socket(channel)); }
   Socket socket(Channel channel) const;
   // The kernel copies what it takes, at once.
   static constexpr bool keeps_slices() { return false; }

@@ -71,6 +71,7 @@ class Poller {
 
   Time now() const { return poller_.now(); }
   void refresh() { poller_.refresh(); }
+  bool has_waiting(Channel channel) const { return poller_.has_waiting(channel); }
   Socket socket(Channel channel) const { return poller_.socket(channel); }
   bool keeps_slices() const { return poller_.keeps_slices(); }
   bool lends_bytes() const { return poller_.lends_bytes(); }

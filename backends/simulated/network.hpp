@@ -134,7 +134,6 @@ struct Sockets {
   static Endpoint peer(Socket socket);
   static void reset_on_close(Socket socket);
   static void close(Socket socket);
-  static bool has_waiting(Socket socket);
   static void forget(const Endpoint&) {}  // names without files
   static std::vector<Endpoint> resolve(std::string_view host, std::uint16_t port,
                                        std::error_code& error);

@@ -104,6 +104,12 @@ Socket Poller::socket(Channel channel) const {
   return const_cast<Poller*>(this)->checked(channel).object->socket();
 }
 
+bool Poller::has_waiting(Channel channel) const {
+  const Slot& slot = const_cast<Poller*>(this)->checked(channel);
+  require(slot.object->kind == SocketKind::listener, "has_waiting is given a listener");
+  return !static_cast<const Listener&>(*slot.object).queue.empty();
+}
+
 void Poller::accept(Channel channel) {
   Slot& slot = checked(channel);
   require(slot.object->kind == SocketKind::listener, "accept is ordered of a listener");

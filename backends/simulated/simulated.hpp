@@ -63,6 +63,7 @@ class Poller final : private Participant {
 
   Time now() const { return now_; }
   void refresh() {}  // virtual time stands still between waits
+  bool has_waiting(Channel channel) const;
   Socket socket(Channel channel) const;
   bool keeps_slices() const { return world_.completes(); }
   static constexpr bool lends_bytes() { return false; }

@@ -91,12 +91,6 @@ void Sockets::reset_on_close(Socket socket) {
   static_cast<Stream&>(*object).resets_on_close = true;
 }
 
-bool Sockets::has_waiting(Socket socket) {
-  const auto object = object_of(socket);
-  require(object->kind == SocketKind::listener, "has_waiting is given a listener");
-  return !static_cast<Listener&>(*object).queue.empty();
-}
-
 void Sockets::close(Socket socket) {
   const auto object = object_of(socket);
   require(object->watcher == nullptr, "an attached socket is closed by Poller::close()");

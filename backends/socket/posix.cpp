@@ -178,6 +178,11 @@ Endpoint endpoint_from(const sockaddr_storage& storage, socklen_t size) {
   return Endpoint::local(path).value_or(Endpoint::unnamed_local());
 }
 
+bool has_waiting(Socket listener) {
+  pollfd waiting{static_cast<int>(listener.handle), POLLIN, 0};
+  return ::poll(&waiting, 1, 0) > 0 && (waiting.revents & POLLIN) != 0;
+}
+
 Socket Sockets::listen(const Endpoint& endpoint, const ListenOptions& options,
                        std::error_code& error) {
   const int fd = open_socket(domain_of(endpoint.family()), SOCK_STREAM);
@@ -217,11 +222,6 @@ void Sockets::reset_on_close(Socket socket) {
 void Sockets::close(Socket socket) {
   // The descriptor is gone whatever close() says, so there is nothing to do about an error.
   (void)::close(static_cast<int>(socket.handle));
-}
-
-bool Sockets::has_waiting(Socket socket) {
-  pollfd listener{static_cast<int>(socket.handle), POLLIN, 0};
-  return ::poll(&listener, 1, 0) > 0 && (listener.revents & POLLIN) != 0;
 }
 
 // A socket file that nobody serves any more keeps its path taken: bind() would fail for ever after

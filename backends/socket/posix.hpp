@@ -33,7 +33,6 @@ struct Sockets {
   static Endpoint peer(Socket socket);
   static void reset_on_close(Socket socket);
   static void close(Socket socket);
-  static bool has_waiting(Socket socket);
   static void forget(const Endpoint& endpoint);
   static std::vector<Endpoint> resolve(std::string_view host, std::uint16_t port,
                                        std::error_code& error);
@@ -58,6 +57,8 @@ Endpoint endpoint_from(const sockaddr_storage& storage, socklen_t size);
 int open_socket(int family, int type);
 // The same for a waiting connection.
 int accept_socket(int listener);
+// Whether connections wait in the kernel's queue.
+bool has_waiting(Socket listener);
 // recv() and send() on a non-blocking stream: a count, or a negative errno, so that the way of the
 // bytes does not go through memory. A peer that is gone is an error, not a signal.
 ssize_t receive(int fd, std::byte* bytes, std::size_t size);

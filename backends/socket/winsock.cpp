@@ -225,6 +225,11 @@ SOCKET open_socket(Family family, int type) {
   return INVALID_SOCKET;
 }
 
+bool has_waiting(Socket listener) {
+  WSAPOLLFD waiting{handle_of(listener), POLLRDNORM, 0};
+  return ::WSAPoll(&waiting, 1, 0) > 0 && (waiting.revents & POLLRDNORM) != 0;
+}
+
 bool providers_are_plain() {
   if (start() != 0) return false;
   std::array<INT, 3> protocols = {IPPROTO_TCP, IPPROTO_UDP, 0};
@@ -279,11 +284,6 @@ void Sockets::reset_on_close(Socket socket) {
 void Sockets::close(Socket socket) {
   // The handle is gone whatever closesocket() says, so there is nothing to do about an error.
   (void)::closesocket(handle_of(socket));
-}
-
-bool Sockets::has_waiting(Socket socket) {
-  WSAPOLLFD listener{handle_of(socket), POLLRDNORM, 0};
-  return ::WSAPoll(&listener, 1, 0) > 0 && (listener.revents & POLLRDNORM) != 0;
 }
 
 std::vector<Endpoint> Sockets::resolve(std::string_view host, std::uint16_t port,

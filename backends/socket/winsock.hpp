@@ -34,7 +34,6 @@ struct Sockets {
   static Endpoint peer(Socket socket);
   static void reset_on_close(Socket socket);
   static void close(Socket socket);
-  static bool has_waiting(Socket socket);
   // There are no sockets by path, so there is nothing to remove.
   static void forget(const Endpoint&) {}
   static std::vector<Endpoint> resolve(std::string_view host, std::uint16_t port,
@@ -64,6 +63,9 @@ Endpoint wildcard(Family family);
 // A new socket: overlapped, non-blocking, not inherited by child processes. INVALID_SOCKET and
 // WSAGetLastError() on failure.
 SOCKET open_socket(Family family, int type);
+
+// Whether connections wait in the kernel's queue, which nobody has accepted.
+bool has_waiting(Socket listener);
 
 // Whether every socket provider of this machine hands out real file handles. A layered provider
 // that does not makes FILE_SKIP_COMPLETION_PORT_ON_SUCCESS lose or repeat completions.

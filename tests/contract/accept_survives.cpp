@@ -145,6 +145,33 @@ CONTRACT_CASE(stopped_accepting_loses_nobody) {
   for (const End* client : clients) EXPECT(!client->connect_error);
 }
 
+// Who is connected is waiting until it was delivered, whether the kernel's queue holds it or an
+// accept that has ended already. A listener that is drained by this turns nobody away.
+CONTRACT_CASE(who_waits_is_known) {
+  Loop<P> loop;
+  Loop<P> others;
+  End& listener = loop.listen();
+  loop.turn(Duration::zero());
+  EXPECT(!loop.poller().has_waiting(listener.channel));
+  constexpr std::size_t count = 50;
+  for (std::size_t round = 0; round < 20; ++round) {
+    std::vector<End*> clients;
+    for (std::size_t index = 0; index < count; ++index) {
+      clients.push_back(&others.dial(loop.local(listener)));
+    }
+    for (const End* client : clients) {
+      others.until([&] { return client->connected; }, "the connection");
+    }
+    for (std::size_t turns = 0; loop.poller().has_waiting(listener.channel); ++turns) {
+      EXPECT(turns < 1000);
+      loop.turn(Duration::zero());
+    }
+    EXPECT_EQUAL(listener.accepted.size(), count);
+    while (!listener.accepted.empty()) loop.close_and_forget(loop.attach_accepted(listener));
+    for (End* client : clients) others.close_and_forget(*client);
+  }
+}
+
 // Many connects at once into a listener that accepts.
 CONTRACT_CASE(accept_storm) {
   Loop<P> loop;
