@@ -41,7 +41,7 @@ class Interrupt {
  private:
   friend struct Console;
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;  // with a call that may outlive this
 };
 
 // Waits for bytes on standard input and takes what is there. Zero without error: the end.

@@ -29,7 +29,7 @@ struct Interrupt::State {
   std::atomic<bool> raised{false};
 };
 
-Interrupt::Interrupt() : state_(std::make_unique<State>()) {
+Interrupt::Interrupt() : state_(std::make_shared<State>()) {
   if (::pipe(state_->pipe.data()) != 0) throw std::system_error(last_error(), "pipe");
   for (const int descriptor : state_->pipe) ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
 }

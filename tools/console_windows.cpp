@@ -1,18 +1,21 @@
-// Sources: Microsoft's reference of ReadFile, WriteFile, CancelSynchronousIo, GetConsoleMode.
+// Sources: Microsoft's reference of ReadFile, WriteFile, GetConsoleMode.
 #include <windows.h>
 
 #include <algorithm>
-#include <atomic>
+#include <array>
+#include <condition_variable>
 #include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <mutex>
+#include <thread>
 
 #include "tools/console.hpp"
 
 namespace tern::tool {
 namespace {
 
-// More than a pipe takes at once can only wait longer to be interrupted.
-constexpr std::size_t write_bytes_max = 4096;
+constexpr std::size_t piece_bytes_max = 65'536;
 
 HANDLE handle_of(Stream stream) {
   switch (stream) {
@@ -49,55 +52,86 @@ std::error_code error_from(DWORD error) {
 
 }  // namespace
 
-// A call that waits on a console or a pipe can be interrupted only from another thread and only
-// while it waits, so whoever interrupts tries until the call is over.
-struct Interrupt::State {
-  std::atomic<bool> raised{false};
-  std::mutex mutex;
-  HANDLE thread = nullptr;  // that is in a call, or about to be
-};
+// Nothing ends a call for sure that waits on a console or a pipe: CancelSynchronousIo has no effect
+// before the call has begun to wait, and none at all on the pipes of Wine. So calls are made on a
+// thread of their own. Whoever is interrupted leaves it behind: it touches nothing but this state,
+// which it shares, and ends with the process if its call never does.
+struct Interrupt::State : std::enable_shared_from_this<Interrupt::State> {
+  enum class Step : std::uint8_t { idle, asked, done };
 
-Interrupt::Interrupt() : state_(std::make_unique<State>()) {}
-Interrupt::~Interrupt() = default;
-
-void Interrupt::raise() noexcept {
-  state_->raised.store(true);
-  for (;;) {
-    {
-      const std::lock_guard lock(state_->mutex);
-      if (state_->thread == nullptr) return;
-      // Fails when the call has not begun to wait yet.
-      (void)::CancelSynchronousIo(state_->thread);
+  void run() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      changed.wait(lock, [this] { return over || step == Step::asked; });
+      if (over) return;
+      lock.unlock();
+      DWORD moved = 0;
+      const BOOL has_worked = reads ? ::ReadFile(handle, piece.data(), size, &moved, nullptr)
+                                    : ::WriteFile(handle, piece.data(), size, &moved, nullptr);
+      const DWORD failure = has_worked != 0 ? ERROR_SUCCESS : ::GetLastError();
+      lock.lock();
+      size = moved;
+      error = failure;
+      step = Step::done;
+      changed.notify_all();
     }
-    ::SwitchToThread();
   }
-}
 
-bool Interrupt::raised() const noexcept { return state_->raised.load(); }
-
-struct Console {
-  // One call, on this thread, that raise() interrupts. Returns its error.
-  template <class Call>
-  static std::error_code interruptible(Interrupt& interrupt, const Call& call) {
-    Interrupt::State& state = *interrupt.state_;
-    HANDLE thread = nullptr;
-    if (::DuplicateHandle(::GetCurrentProcess(), ::GetCurrentThread(), ::GetCurrentProcess(),
-                          &thread, 0, FALSE, DUPLICATE_SAME_ACCESS) == 0) {
-      return error_from(::GetLastError());
+  // One call, which raise() interrupts. REQUIRES the lock, and for a write the bytes in `piece`.
+  std::error_code call(std::unique_lock<std::mutex>& lock, Stream stream, bool is_read,
+                       std::size_t bytes) {
+    if (raised) return error_from(ERROR_OPERATION_ABORTED);
+    if (!has_thread) {
+      std::thread([self = shared_from_this()] { self->run(); }).detach();
+      has_thread = true;
     }
-    {
-      const std::lock_guard lock(state.mutex);
-      state.thread = thread;
-    }
-    DWORD error = ERROR_OPERATION_ABORTED;
-    if (!state.raised.load()) error = call() != 0 ? ERROR_SUCCESS : ::GetLastError();
-    {
-      const std::lock_guard lock(state.mutex);
-      state.thread = nullptr;
-    }
-    ::CloseHandle(thread);
+    handle = handle_of(stream);
+    reads = is_read;
+    size = static_cast<DWORD>(bytes);
+    step = Step::asked;
+    changed.notify_all();
+    changed.wait(lock, [this] { return raised || step == Step::done; });
+    if (step != Step::done) return error_from(ERROR_OPERATION_ABORTED);
+    step = Step::idle;
     return error_from(error);
   }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool raised = false;
+  bool over = false;
+  bool has_thread = false;
+  Step step = Step::idle;
+  // What is asked, and what became of it.
+  HANDLE handle = nullptr;
+  bool reads = false;
+  DWORD size = 0;
+  DWORD error = ERROR_SUCCESS;
+  std::array<std::byte, piece_bytes_max> piece;
+};
+
+Interrupt::Interrupt() : state_(std::make_shared<State>()) {}
+
+Interrupt::~Interrupt() {
+  const std::lock_guard lock(state_->mutex);
+  state_->over = true;
+  state_->changed.notify_all();
+}
+
+void Interrupt::raise() noexcept {
+  const std::lock_guard lock(state_->mutex);
+  state_->raised = true;
+  state_->changed.notify_all();
+}
+
+bool Interrupt::raised() const noexcept {
+  const std::lock_guard lock(state_->mutex);
+  return state_->raised;
+}
+
+// The way from the functions below to an interrupt's state.
+struct Console {
+  static Interrupt::State& of(Interrupt& interrupt) { return *interrupt.state_; }
 };
 
 bool is_terminal(Stream stream) {
@@ -121,26 +155,28 @@ void fill_closed_streams() {}
 bool ignores_hangup() { return false; }
 
 std::size_t read_input(std::span<std::byte> into, Interrupt& interrupt, std::error_code& error) {
-  DWORD taken = 0;
-  error = Console::interruptible(interrupt, [&] {
-    return ::ReadFile(handle_of(Stream::input), into.data(), static_cast<DWORD>(into.size()),
-                      &taken, nullptr);
-  });
+  auto& state = Console::of(interrupt);
+  std::unique_lock lock(state.mutex);
+  error = state.call(lock, Stream::input, true, std::min(into.size(), piece_bytes_max));
   // A pipe whose other side is closed has ended; that is no error to who reads.
-  if (error == std::errc::broken_pipe) error.clear();
-  return error ? 0 : taken;
+  if (error == std::errc::broken_pipe) {
+    error.clear();
+    return 0;
+  }
+  if (error) return 0;
+  std::memcpy(into.data(), state.piece.data(), state.size);
+  return state.size;
 }
 
 std::error_code write_output(std::span<const std::byte> bytes, Interrupt& interrupt) {
+  auto& state = Console::of(interrupt);
+  std::unique_lock lock(state.mutex);
   while (!bytes.empty()) {
-    DWORD written = 0;
-    const std::error_code error = Console::interruptible(interrupt, [&] {
-      return ::WriteFile(handle_of(Stream::output), bytes.data(),
-                         static_cast<DWORD>(std::min(bytes.size(), write_bytes_max)), &written,
-                         nullptr);
-    });
+    const std::size_t size = std::min(bytes.size(), piece_bytes_max);
+    std::memcpy(state.piece.data(), bytes.data(), size);
+    const std::error_code error = state.call(lock, Stream::output, false, size);
     if (error) return error;
-    bytes = bytes.subspan(written);
+    bytes = bytes.subspan(state.size);
   }
   return {};
 }
