@@ -1,11 +1,12 @@
 // include/tern/process.hpp on POSIX systems.
 //
-// Sources: getrlimit(2), sigwait(3), pthread_sigmask(3), sched_getaffinity(2).
+// Sources: getrlimit(2), sigwait(3), pthread_sigmask(3), sched_getaffinity(2), stat(2).
 #include "tern/process.hpp"
 
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -36,6 +37,11 @@ DescriptorLimit raise_descriptor_limit() {
     }
   }
   return result;
+}
+
+bool is_readable_by_all(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0;
 }
 
 unsigned available_processors() {

@@ -23,6 +23,8 @@ DescriptorLimit raise_descriptor_limit() {
 
 unsigned available_processors() { return std::max(1U, std::thread::hardware_concurrency()); }
 
+bool is_readable_by_all(const std::string&) { return false; }
+
 // The console calls on a thread that it makes for each event; the handler wants one thread of its
 // own, so events go through a queue.
 struct SignalWatcher::State {

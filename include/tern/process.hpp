@@ -1,12 +1,13 @@
 // What a server needs of its process: descriptor limit, signals, processors.
 //
 //   THREAD  Call at start-up, before other threads exist, unless marked otherwise.
-//   Sources: setrlimit(2), sigwait(3), sched_setaffinity(2).
+//   Sources: setrlimit(2), sigwait(3), sched_setaffinity(2), stat(2).
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "tern/export.hpp"
 
@@ -21,6 +22,10 @@ TERN_API DescriptorLimit raise_descriptor_limit();
 
 // Processors this process may run on; at least 1. Any thread.
 TERN_API unsigned available_processors();
+
+// Whether the file's mode lets every user of this machine read it. False where files have no modes,
+// as on Windows, whose folders say who may read what is made in them. Any thread.
+TERN_API bool is_readable_by_all(const std::string& path);
 
 enum class Signal : std::uint8_t {
   interrupt,  // SIGINT, Ctrl-C

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "tern/process.hpp"
 #include "tern/tls.hpp"
 
 namespace tern {
@@ -32,10 +33,7 @@ std::string read_file(const std::string& what, const std::string& path) {
 
 // Whoever can read the key can be us.
 void check_secret(const std::string& path) {
-  using std::filesystem::perms;
-  std::error_code error;
-  const perms mode = std::filesystem::status(path, error).permissions();
-  if (error || mode == perms::unknown || (mode & perms::others_read) == perms::none) return;
+  if (!is_readable_by_all(path)) return;
   throw std::system_error(
       std::make_error_code(std::errc::permission_denied),
       "key " + path + " can be read by every user; make it yours alone with: chmod 600 " + path);
