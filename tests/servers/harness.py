@@ -33,12 +33,16 @@ import unittest
 TERN = os.environ['TERN']
 COMMAND = shlex.split(os.environ.get('TERN_RUNNER', '')) + [TERN]
 WINDOWS = TERN.endswith('.exe')
+# Not quite Windows: where it differs, and a test would fail for it alone, the test says how.
+WINE = COMMAND[0] == 'wine'
+# The command's name as it is told to the command: Wine makes a path of Windows from it.
+TYPED = 'Z:' + TERN.replace('/', '\\') if WINE else TERN
 # Variables that set options must not reach the commands under test.
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith('TERN')}
 # What must happen is waited for this long; only a failure ever takes it.
 PATIENCE_S = 60
 # A file of tests that takes longer is ended from within, before Meson ends it from without.
-FILE_S = 280
+FILE_S = int(os.environ.get('TERN_TEST_FILE_S', 280))
 LIVE = set()
 # What asks a command to end. Of the events of a Windows console only Ctrl-C can be sent from here.
 STOPS = (signal.SIGINT,) if WINDOWS else (signal.SIGTERM, signal.SIGINT)

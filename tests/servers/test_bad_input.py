@@ -153,8 +153,9 @@ class BadInput(harness.Case):
         # TEST-NET-1 (RFC 5737): nobody's.
         self.check(UNAVAILABLE, ['echo', '--listen', 'tcp://192.0.2.1:0'],
                    ['tcp://192.0.2.1:0', 'address of this machine'])
-        self.check(UNAVAILABLE, ['echo', '--listen', 'udp://192.0.2.1:0'],
-                   ['udp://192.0.2.1:0', 'address of this machine'])
+        if not harness.WINE:  # which gives datagram sockets any address
+            self.check(UNAVAILABLE, ['echo', '--listen', 'udp://192.0.2.1:0'],
+                       ['udp://192.0.2.1:0', 'address of this machine'])
 
     @harness.needs_unix
     def test_paths_that_cannot_be_had(self):

@@ -42,7 +42,7 @@ class Demo(harness.Case):
                 code, _, errors = self.run_command('load', url, '-n', '100', '-c', '10')
                 self.assertEqual((code, errors), (0, ''))
         # The name to type is the one that was typed.
-        self.assertIn(f'{harness.TERN} connect', text)
+        self.assertIn(f'{harness.TYPED} connect', text)
 
     @harness.needs_nc
     def test_its_instructions_for_netcat_work(self):

@@ -208,7 +208,8 @@ class Tls(Case):
         server = self.serve_tls(directory, '--tls-keylog', path)
         self.exchange(self.tls_client(server, self.context(directory)))
         server.wait_line('.*the secrets of all TLS connections.*', server.stderr)
-        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        if not harness.WINDOWS:  # which has no modes
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         with open(path, encoding='ascii') as file:
             self.assertIn('CLIENT_TRAFFIC_SECRET_0 ', file.read())
 
@@ -229,6 +230,8 @@ class Tls(Case):
                 actual, _, errors = self.run_command(*listen, *arguments)
                 self.assertEqual(actual, code, errors)
                 self.assertIn(fragment, errors)
+        if harness.WINDOWS:
+            return  # files have no modes
         os.chmod(f'{directory}/key.pem', 0o644)
         code, _, errors = self.run_command(*listen, *pair)
         self.assertEqual(code, 78)
@@ -287,7 +290,7 @@ class Tls(Case):
         directory = self.certificates('--rsa')
         for name, mode in (('key.pem', 0o600), ('ca-key.pem', 0o600), ('cert.pem', None)):
             status = os.stat(f'{directory}/{name}')
-            if mode is not None:
+            if mode is not None and not harness.WINDOWS:
                 self.assertEqual(stat.S_IMODE(status.st_mode), mode)
         with open(f'{directory}/cert.pem', 'rb') as file:
             before = file.read()

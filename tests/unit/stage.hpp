@@ -83,6 +83,13 @@ inline bool has_sockets_by_path() {
   return !error;
 }
 
+// For cases that are about them: whether they must be left out, which is told.
+inline bool lacks_sockets_by_path() {
+  if (has_sockets_by_path()) return false;
+  MESSAGE("left out: sockets by path are refused here");
+  return true;
+}
+
 inline std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
