@@ -209,6 +209,8 @@ int run(int argc, char** argv) {
       "Tern: servers on each kernel's own I/O, and the tools to talk to and measure them.", "tern");
   int exit_code = exit_success;
   whole.require_subcommand(1);
+  // What begins with a slash is a path, on Windows, too, where CLI11 would take it for an option.
+  whole.allow_windows_style_options(false);
   whole.formatter(std::make_shared<HelpFormatter>());
   whole.set_help_flag("-h,--help", "print this and exit");
   whole.set_version_flag("-V,--version", version_line,
