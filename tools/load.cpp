@@ -39,7 +39,7 @@ constexpr std::string_view examples = R"(Examples:
   tern load -r 50k --arrivals poisson --fail-if 'p99>5ms'
   tern load udp://127.0.0.1:7007 -p 4
   tern load unix:/run/tern.sock -n 1M                   exactly a million messages
-  tern load chat://127.0.0.1:7070 -c 1k --rooms 10 --lines 500   of tern chat --flood off
+  tern load chat://127.0.0.1:7070 -c 1k --rooms 10 -r 500        of tern chat --flood off
   tern load tls://127.0.0.1:7443 --tls-ca certs/ca.pem --churn --no-resume
 
 Closed loop (without -r): a connection sends its next message when one is answered, so latency
@@ -155,12 +155,13 @@ void write_results(const LoadPlan& plan, const LoadOutcome& outcome) {
 }
 
 void refuse_what_no_chat_has(const CLI::App& app) {
-  for (const char* name : {"--depth", "--count", "--warmup", "--threads", "--ramp", "--idle",
-                           "--churn", "--udp-timeout", "--seed"}) {
+  for (const char* name :
+       {"--depth", "--count", "--warmup", "--threads", "--ramp", "--idle", "--churn",
+        "--udp-timeout", "--seed", "--arrivals", "--hdr", "--fail-if", "--no-resume"}) {
     if (app.count(name) == 0) continue;
     throw CommandError(exit_usage,
                        fmt::format("{} means nothing with chat://; it takes -c, -s, -d, --rooms, "
-                                   "--lines, --timeout, --json, --server-pid and -q",
+                                   "-r, --timeout, --json, --server-pid and -q",
                                    name));
   }
 }

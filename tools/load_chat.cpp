@@ -26,6 +26,8 @@ namespace {
 constexpr std::size_t line_bytes_min = 40;
 // Connects under way at once: a server's queue is no longer than a few thousand.
 constexpr std::size_t opening_max = 200;
+// Lines a second, of all members together.
+constexpr std::uint64_t standard_rate = 100;
 constexpr Duration tick = std::chrono::milliseconds(1);
 
 std::int64_t now_ns() { return Time(std::chrono::steady_clock::now()).time_since_epoch().count(); }
@@ -34,7 +36,7 @@ class ChatLoad final : public Protocol {
  public:
   ChatLoad(const LoadOptions& options, const ChatLoadOptions& chat)
       : options_(options),
-        chat_(chat),
+        lines_per_second_(options.is_open_loop() ? options.rate : standard_rate),
         endpoint_(resolve_url(options.url).front()),
         server_(options.server_pid),
         rooms_(static_cast<std::size_t>(chat.rooms)),
@@ -113,7 +115,7 @@ class ChatLoad final : public Protocol {
 
   std::int64_t planned_ns(std::uint64_t number) const {
     return started_ns_ + static_cast<std::int64_t>(1e9 * static_cast<double>(number) /
-                                                   static_cast<double>(chat_.lines_per_second));
+                                                   static_cast<double>(lines_per_second_));
   }
 
   void send_due() {
@@ -320,7 +322,7 @@ class ChatLoad final : public Protocol {
         .add("members", members_.size())
         .add("rooms", rooms_.size())
         .add("message_bytes", options_.message_bytes)
-        .add("lines_per_second", chat_.lines_per_second)
+        .add("lines_per_second", lines_per_second_)
         .add("lines", said_)
         .add("deliveries", heard_)
         .add("deliveries_due", due_)
@@ -344,7 +346,7 @@ class ChatLoad final : public Protocol {
   }
 
   const LoadOptions& options_;
-  const ChatLoadOptions& chat_;
+  const std::uint64_t lines_per_second_;
   const Endpoint endpoint_;
   const ServerProcess server_;
   Limits limits_;
@@ -379,9 +381,6 @@ class ChatLoad final : public Protocol {
 void add_chat_load_options(CLI::App& app, ChatLoadOptions& options) {
   add_count(app, "--rooms", options.rooms, "rooms that the members of a chat are spread over", 1,
             1'000'000)
-      ->group("Chat");
-  add_count(app, "--lines", options.lines_per_second,
-            "lines a second that the members of a chat say, all together", 1, 10'000'000)
       ->group("Chat");
 }
 

@@ -10,8 +10,8 @@ class ChatLoad(harness.Case):
         return server, server.url.replace('tcp://', 'chat://')
 
     def load(self, url, *arguments):
-        return self.run_command('load', url, '-c', '20', '--rooms', '2', '-d', '300ms', '--lines',
-                                '200', *arguments)
+        return self.run_command('load', url, '-c', '20', '--rooms', '2', '-d', '300ms', '-r', '200',
+                                *arguments)
 
     def test_every_line_is_verified(self):
         _, url = self.chat('--flood', 'off')
@@ -66,6 +66,8 @@ class ChatLoad(harness.Case):
         for arguments, problem in ((['-c', '3', '--rooms', '2'], 'write at least 4'),
                                    (['-s', '10'], 'write 40 to 4096'),
                                    (['-p', '2'], '--depth means nothing with chat://'),
+                                   (['-r', '9', '--arrivals', 'poisson'],
+                                    '--arrivals means nothing with chat://'),
                                    (['--churn'], '--churn means nothing with chat://')):
             with self.subTest(arguments=arguments):
                 code, output, errors = self.run_command('load', url, *arguments)
