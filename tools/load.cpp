@@ -21,6 +21,7 @@
 #include "tools/load_datagram.hpp"
 #include "tools/load_report.hpp"
 #include "tools/load_run.hpp"
+#include "tools/load_search.hpp"
 #include "tools/units.hpp"
 
 namespace tern::tool {
@@ -31,6 +32,7 @@ constexpr std::size_t depth_max = 65'536;
 constexpr std::size_t message_bytes_max = 1024 * 1024 * 1024;
 constexpr std::uint64_t threads_max = 1024;
 constexpr std::uint64_t rate_max = 100'000'000;
+constexpr std::uint64_t first_rate = 1000;  // of --find-max
 
 constexpr std::string_view examples = R"(Examples:
   tern load                                             50 connections, 64 bytes, 10 s
@@ -47,9 +49,9 @@ includes the time that messages wait for each other, and a server that stalls is
 Open loop (-r): messages leave when they are planned, whatever is unanswered, and latency counts
 from the planned time, so that a stall shows in every message that was due meanwhile.
 
-Exit codes: 0 every message was answered correctly, 1 there were errors or --fail-if held, 64 wrong
-command line, 69 nothing could be connected, 71 a limit of the system. Ctrl-C prints what was
-measured so far.)";
+Exit codes: 0 every message was answered correctly, 1 there were errors or --fail-if held or
+--find-max never did, 64 wrong command line, 69 nothing could be connected, 71 a limit of the
+system. Ctrl-C prints what was measured so far.)";
 
 // What no single option can see.
 void settle(LoadOptions& options, const CLI::App& app) {
@@ -65,7 +67,13 @@ void settle(LoadOptions& options, const CLI::App& app) {
         "-r and -p contradict each other: an open loop sends when a message is due, whatever is "
         "unanswered; drop one");
   }
-  if (!options.is_open_loop() && app.count("--arrivals") > 0) {
+  if (options.find_max && options.by_count()) {
+    refuse("--find-max and -n contradict each other: each rate is tried for the same time; use -d");
+  }
+  if (options.find_max && app.count("--depth") > 0) {
+    refuse("--find-max and -p contradict each other: an open loop sends when a message is due");
+  }
+  if (!options.is_open_loop() && !options.find_max && app.count("--arrivals") > 0) {
     refuse("--arrivals says how the messages of an open loop are spread; give it a rate with -r");
   }
   if (options.json_path == "-" && options.hdr_path == "-") {
@@ -157,7 +165,8 @@ void write_results(const LoadPlan& plan, const LoadOutcome& outcome) {
 void refuse_what_no_chat_has(const CLI::App& app) {
   for (const char* name :
        {"--depth", "--count", "--warmup", "--threads", "--ramp", "--idle", "--churn",
-        "--udp-timeout", "--seed", "--arrivals", "--hdr", "--fail-if", "--no-resume"}) {
+        "--udp-timeout", "--seed", "--arrivals", "--find-max", "--hdr", "--fail-if",
+        "--no-resume"}) {
     if (app.count(name) == 0) continue;
     throw CommandError(exit_usage,
                        fmt::format("{} means nothing with chat://; it takes -c, -s, -d, --rooms, "
@@ -222,18 +231,92 @@ void report(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
   }
 }
 
+LoadOutcome run_once(const LoadPlan& plan) {
+  ProgressLine line(plan, !plan.options.quiet);
+  return run_load(plan, [&](const LoadProgress& progress) { line.show(progress); });
+}
+
+// What came of one rate. It holds only if the messages were really sent and answered at that rate.
+bool rate_holds(const LoadPlan& plan, const LoadResult& result) {
+  constexpr double achieved_min = 0.95;
+  const double asked = static_cast<double>(plan.options.rate) *
+                       std::chrono::duration<double>(result.elapsed()).count();
+  // One more: the span may begin and end between two of them.
+  const auto achieved = static_cast<double>(result.measure.messages + 1);
+  return result.errors.total() == 0 && result.measure.unanswered == 0 &&
+         result.measure.messages > 0 && achieved >= achieved_min * asked &&
+         plan.options.find_max->holds(result);
+}
+
+void show_probe(const LoadPlan& plan, const LoadOutcome& outcome, bool held) {
+  if (plan.options.quiet) return;
+  const LoadResult& result = outcome.result;
+  const std::string text = fmt::format(
+      "find-max    {}/s: {}/s achieved, {}, {}: {}\n", grouped(plan.options.rate),
+      grouped(static_cast<std::uint64_t>(result.messages_per_second())),
+      plan.options.find_max->finding(result),
+      result.errors.total() == 0 ? "no errors" : fmt::format("{} errors", result.errors.total()),
+      held ? "holds" : "does not hold");
+  [[maybe_unused]] const auto error = write_all(Stream::error, text);
+}
+
+// Runs at rate after rate. Afterwards `plan` and `outcome` are of the highest rate that held.
+bool search_rate(LoadPlan& plan, LoadOutcome& outcome) {
+  LoadPlan probe = plan;
+  RateSearch search(plan.options.rate != 0 ? plan.options.rate : first_rate, rate_max);
+  while (!search.over()) {
+    probe.options.rate = search.next();
+    LoadOutcome found = run_once(probe);
+    // Nobody there, or no longer: no other rate would go better.
+    const int exit_code = exit_code_of(found);
+    const bool held = rate_holds(probe, found.result);
+    if (found.interrupted || exit_code == exit_unavailable) {
+      if (search.best() == 0) {
+        plan.options.rate = probe.options.rate;
+        outcome = std::move(found);
+      }
+      return search.best() != 0;
+    }
+    show_probe(probe, found, held);
+    if (held || search.best() == 0) {
+      plan.options.rate = probe.options.rate;
+      outcome = std::move(found);
+    }
+    search.tried(held);
+  }
+  return search.best() != 0;
+}
+
+int find_max(const LoadOptions& options) {
+  LoadPlan plan = make_load_plan(options);
+  LoadOutcome outcome;
+  const bool found = search_rate(plan, outcome);
+  int exit_code = exit_code_of(outcome);
+  if (exit_code == exit_success && !found) exit_code = exit_failure;
+  report(plan, outcome, exit_code);
+  const std::string& condition = options.find_max->text;
+  const std::string text =
+      found
+          ? fmt::format("find-max    {} holds up to {}/s\n", condition, grouped(plan.options.rate))
+          : fmt::format("tern load: --find-max {}: it held at no rate\n", condition);
+  if (found && !options.quiet) {
+    [[maybe_unused]] const auto error = write_all(
+        options.json_path == "-" || options.hdr_path == "-" ? Stream::error : Stream::output, text);
+  } else if (!found && outcome.result.errors.total() == 0) {
+    [[maybe_unused]] const auto error = write_all(Stream::error, text);
+  }
+  return exit_code;
+}
+
 int load(LoadOptions& options, const ChatLoadOptions& chat, const CLI::App& app) {
   if (chat.is_chosen) {
     refuse_what_no_chat_has(app);
     return load_chat(options, chat);
   }
   settle(options, app);
+  if (options.find_max) return find_max(options);
   const LoadPlan plan = make_load_plan(options);
-  LoadOutcome outcome;
-  {
-    ProgressLine line(plan, !options.quiet);
-    outcome = run_load(plan, [&](const LoadProgress& progress) { line.show(progress); });
-  }
+  const LoadOutcome outcome = run_once(plan);
   int exit_code = exit_code_of(outcome);
   if (exit_code == exit_success && broken_condition(plan, outcome) != nullptr) {
     exit_code = exit_failure;
@@ -298,6 +381,14 @@ void add_load_options(CLI::App& app, Registered& registered) {
             "open loop: messages a second over all connections, sent when planned", 1, rate_max)
       ->type_name("RATE")
       ->default_str("");
+  add_text(app, "--find-max", "CONDITION", "",
+           "the highest rate at which this holds, such as 'p99<1ms': tries one after the other",
+           [&options](const std::string& text) {
+             std::string fault;
+             if (!parse_condition(text, options.find_max.emplace(), fault)) {
+               throw CLI::ValidationError("--find-max", fault);
+             }
+           });
   add_text(app, "--arrivals", "HOW", "constant",
            "open loop: constant gaps, or poisson: random ones (see --seed)",
            [&options](const std::string& text) { options.arrivals = read_arrivals(text); });

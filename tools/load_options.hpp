@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,8 @@ struct LoadOptions {
   std::string hdr_path;          // percentiles as HdrHistogram writes them; "-": standard output
   std::string json_path;         // "-": standard output; empty: none
   std::vector<LoadCondition> fail_if;
-  bool churn = false;  // a connection for each message
+  std::optional<LoadCondition> find_max;  // search for the highest rate at which it holds
+  bool churn = false;                     // a connection for each message
   bool quiet = false;
   bool resume = true;  // TLS: with the tickets of earlier connections
 
