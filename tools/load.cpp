@@ -358,6 +358,24 @@ void add_fail_if(CLI::App& app, LoadOptions& options) {
                        ->allow_extra_args(false));
 }
 
+void add_open_loop_options(CLI::App& app, LoadOptions& options) {
+  add_count(app, "-r,--rate", options.rate,
+            "open loop: messages a second over all connections, sent when planned", 1, rate_max)
+      ->type_name("RATE")
+      ->default_str("");
+  add_text(app, "--find-max", "CONDITION", "",
+           "the highest rate at which this holds, such as 'p99<1ms': tries one after the other",
+           [&options](const std::string& text) {
+             std::string fault;
+             if (!parse_condition(text, options.find_max.emplace(), fault)) {
+               throw CLI::ValidationError("--find-max", fault);
+             }
+           });
+  add_text(app, "--arrivals", "HOW", "constant",
+           "open loop: constant gaps, or poisson: random ones (see --seed)",
+           [&options](const std::string& text) { options.arrivals = read_arrivals(text); });
+}
+
 void add_load_options(CLI::App& app, Registered& registered) {
   LoadOptions& options = registered.options;
   std::string problem;
@@ -377,21 +395,7 @@ void add_load_options(CLI::App& app, Registered& registered) {
   add_size(app, "-s,--size", options.message_bytes, "bytes of a message", 1, message_bytes_max);
   add_count(app, "-p,--depth", registered.depth, "unanswered messages on each connection", 1,
             depth_max);
-  add_count(app, "-r,--rate", options.rate,
-            "open loop: messages a second over all connections, sent when planned", 1, rate_max)
-      ->type_name("RATE")
-      ->default_str("");
-  add_text(app, "--find-max", "CONDITION", "",
-           "the highest rate at which this holds, such as 'p99<1ms': tries one after the other",
-           [&options](const std::string& text) {
-             std::string fault;
-             if (!parse_condition(text, options.find_max.emplace(), fault)) {
-               throw CLI::ValidationError("--find-max", fault);
-             }
-           });
-  add_text(app, "--arrivals", "HOW", "constant",
-           "open loop: constant gaps, or poisson: random ones (see --seed)",
-           [&options](const std::string& text) { options.arrivals = read_arrivals(text); });
+  add_open_loop_options(app, options);
   add_duration(app, "-d,--duration", options.duration, "how long to measure",
                std::chrono::milliseconds(1));
   add_count(app, "-n,--count", options.count,
