@@ -163,10 +163,9 @@ void write_results(const LoadPlan& plan, const LoadOutcome& outcome) {
 }
 
 void refuse_what_no_chat_has(const CLI::App& app) {
-  for (const char* name :
-       {"--depth", "--count", "--warmup", "--threads", "--ramp", "--idle", "--churn",
-        "--udp-timeout", "--seed", "--arrivals", "--find-max", "--hdr", "--fail-if",
-        "--no-resume"}) {
+  for (const char* name : {"--depth", "--count", "--warmup", "--threads", "--ramp", "--idle",
+                           "--churn", "--udp-timeout", "--seed", "--arrivals", "--find-max",
+                           "--hdr", "--fail-if", "--no-resume"}) {
     if (app.count(name) == 0) continue;
     throw CommandError(exit_usage,
                        fmt::format("{} means nothing with chat://; it takes -c, -s, -d, --rooms, "
