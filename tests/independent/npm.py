@@ -11,7 +11,8 @@ INSTALL_S = 240
 
 
 def modules(build):
-    """The folder node_modules. Without npm the test is skipped, but on CI it fails."""
+    """The folder node_modules. Without npm, or without its registry, the test is skipped; with
+    TERN_REQUIRE_NPM set it fails."""
     digest = hashlib.sha256()
     for name in FILES:
         with open(os.path.join(SOURCE, name), 'rb') as file:
@@ -38,6 +39,6 @@ def modules(build):
             return installed
         shutil.rmtree(partial)
         problem = f'npm ci failed: {done.stderr.strip()[-300:]}'
-    if os.environ.get('CI'):
+    if os.environ.get('TERN_REQUIRE_NPM'):
         raise AssertionError(problem)
     raise unittest.SkipTest(problem)
