@@ -115,6 +115,8 @@ CORE_CASE("lingering: silence, never early, and counted anew from each byte") {
   stage.until([&] { return pair.client.ended == 1; }, "the end");
   const Time begun = stage.reactor.now();
   for (int i = 0; i < 5; ++i) {
+    // A busy machine may have been away for longer than the silence may last.
+    if (!is_simulated && pair.client.connection == nullptr) break;
     pair.client.connection->send("x");
     for (const Time end = stage.reactor.now() + 10ms; stage.reactor.now() < end;) {
       stage.reactor.turn(end - stage.reactor.now());
