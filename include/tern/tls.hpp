@@ -83,7 +83,7 @@ struct TlsClientOptions {
   // The only certificate to accept, by the SHA-256 of its DER form in hex digits (colons are
   // skipped); neither its authority nor its names count then. Empty: any that verifies.
   std::string fingerprint = {};
-  // False: whoever answers is believed. For tests only.
+  // False: whoever answers is believed. For tests only. REQUIRES no fingerprint then.
   bool verify = true;
   TlsVersion version_min = TlsVersion::tls1_2;
   // For a test of old servers: the highest version offered.

@@ -54,7 +54,7 @@ class Filter {
   Filter(const Filter&) = delete;
   Filter& operator=(const Filter&) = delete;
 
-  // One step, as far as the input goes. REQUIRES not done before.
+  // One step, as far as the input goes; never `ended`. REQUIRES not done before.
   virtual Result handshake(Wire& wire) = 0;
   // Decrypts into `into` until it is full or the input is used up; `count` bytes were read,
   // whatever the result is. `done`: there may be more. REQUIRES handshake done; `into` not empty.

@@ -38,6 +38,8 @@ inline constexpr int error_flood = own_errors_begin;
 inline constexpr int error_fingerprint = own_errors_begin + 1;
 inline constexpr int error_truncated = own_errors_begin + 2;
 inline constexpr int error_unknown = own_errors_begin + 3;
+inline constexpr int error_name = own_errors_begin + 4;
+inline constexpr int error_refused = own_errors_begin + 5;
 
 std::error_code make_error(int value);
 // The first error in the queue, which is emptied. `error_unknown` if there is none.

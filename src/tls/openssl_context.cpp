@@ -321,6 +321,9 @@ std::shared_ptr<TlsContext> make_tls_server(const TlsServerOptions& options) {
 }
 
 std::shared_ptr<TlsContext> make_tls_client(const TlsClientOptions& options) {
+  if (!options.verify && !options.fingerprint.empty()) {
+    tls::throw_invalid("a fingerprint that nobody would check, for nothing is verified");
+  }
   auto settings = std::make_shared<tls::Settings>(Duration::zero());
   settings->verify = options.verify;
   settings->resume = options.resume;

@@ -21,6 +21,10 @@ class Category final : public std::error_category {
         return "too many records without data";
       case error_fingerprint:
         return "the certificate has another fingerprint";
+      case error_name:
+        return "no certificate can prove the name that is expected";
+      case error_refused:
+        return "the peer ended the handshake";
       case error_truncated:
         return "the stream ended without a closing alert";
       case error_unknown:

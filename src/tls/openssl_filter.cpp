@@ -112,7 +112,7 @@ OpenSslFilter::OpenSslFilter(std::shared_ptr<const Generation> generation, std::
     SSL_set_accept_state(ssl_.get());
   } else {
     SSL_set_connect_state(ssl_.get());
-    expect(peer_name_);
+    if (!expect(peer_name_)) fail(Result::failed, make_error(error_name));
     restore_session();
   }
 }
@@ -131,18 +131,21 @@ OpenSslFilter& OpenSslFilter::of(const SSL* ssl) {
 }
 
 // A name is asked for and checked; a numeric address is only checked, for SNI knows names alone
-// (RFC 6066 3).
-void OpenSslFilter::expect(const std::string& peer_name) {
+// (RFC 6066 3). Returns false for what OpenSSL cannot check, which would be no check at all.
+bool OpenSslFilter::expect(const std::string& peer_name) {
   const bool is_address = Endpoint::from_address(peer_name, 0).has_value();
+  const bool counts = settings().verify && settings().fingerprint.empty();
   X509_VERIFY_PARAM* expected = SSL_get0_param(ssl_.get());
   if (is_address) {
-    if (settings().verify) X509_VERIFY_PARAM_set1_ip_asc(expected, peer_name.c_str());
-    return;
+    if (!counts) return true;
+    // The zone of fe80::1%eth0 is this host's affair (RFC 4007 11).
+    const std::string address = peer_name.substr(0, peer_name.find('%'));
+    return X509_VERIFY_PARAM_set1_ip_asc(expected, address.c_str()) == 1;
   }
-  SSL_set_tlsext_host_name(ssl_.get(), peer_name.c_str());
-  if (!settings().verify) return;
+  if (SSL_set_tlsext_host_name(ssl_.get(), peer_name.c_str()) != 1) return false;
+  if (!counts) return true;
   X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  X509_VERIFY_PARAM_set1_host(expected, peer_name.data(), peer_name.size());
+  return X509_VERIFY_PARAM_set1_host(expected, peer_name.data(), peer_name.size()) == 1;
 }
 
 void OpenSslFilter::restore_session() {
@@ -195,7 +198,12 @@ Result OpenSslFilter::handshake(Wire& wire) {
   assert(!open_);
   const Call call(*this, wire);
   const int returned = SSL_do_handshake(ssl_.get());
-  if (returned != 1) return result_of(returned);
+  if (returned != 1) {
+    const Result result = result_of(returned);
+    if (result != Result::ended) return result;
+    // A closing alert before there is anything to close.
+    return fail(Result::truncated, make_error(error_refused));
+  }
   open_ = true;
   fruitless_records_ = 0;
   return Result::done;

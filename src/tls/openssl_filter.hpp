@@ -40,7 +40,7 @@ class OpenSslFilter final : public Filter {
   class Call;
   friend struct WireBio;
 
-  void expect(const std::string& peer_name);
+  bool expect(const std::string& peer_name);
   void restore_session();
   void record_began();
   Result result_of(int returned);

@@ -255,6 +255,24 @@ CORE_CASE("tls connection: silent clients keep nobody out, and go at the deadlin
   stage.until([&] { return pair.client.received == "goodmore"; }, "the good client's echo");
 }
 
+CORE_CASE("tls connection: nobody hears of an end before a beginning") {
+  Stage stage;
+  stage.connect_options.tls = nullptr;
+  Seen& client = stage.connect();
+  stage.until([&] { return client.opened == 1; }, "a plain connection");
+  RawTls tls;
+  tls.handshake();
+  client.connection->send(tls.ciphertext());
+  stage.until([&] { return !client.received.empty(); }, "the server's side of the handshake");
+  client.connection->send(std::string("\x15\x03\x03\x00\x02\x01\x00", 7));
+  stage.until([&] { return stage.server.closed_count() == 1; }, "the end");
+  const Seen& seen = stage.server.seen[0];
+  CHECK(seen.opened == 0);
+  CHECK(seen.ended == 0);
+  CHECK(seen.closed == 1);
+  CHECK(seen.reason == CloseReason::truncated);
+}
+
 CORE_CASE("tls connection: a client that dribbles has no more time than others") {
   Limits limits;
   limits.handshake_timeout = 300ms;

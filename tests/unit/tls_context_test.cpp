@@ -72,6 +72,18 @@ TEST_CASE("tls context: a client believes nobody whose chain or name is wrong") 
   CHECK(verdict(own, "bad.example", trusting) == "good");
 }
 
+TEST_CASE("tls context: what cannot be checked is not believed") {
+  CHECK(verdict(test_leaf({"fe80::1"}), "fe80::1") == "good");
+  CHECK(verdict(test_leaf({"fe80::1"}), "fe80::1%1") == "good");
+  CHECK(verdict(test_leaf({"good.example"}), "fe80::1%1") == "IP address mismatch");
+  const std::string with_a_nul("good.example\0.example", 21);
+  CHECK(verdict(test_leaf({"good.example"}), with_a_nul) ==
+        "no certificate can prove the name that is expected");
+  const std::string endless(300, 'a');
+  CHECK(verdict(test_leaf({"good.example"}), endless) ==
+        "no certificate can prove the name that is expected");
+}
+
 TEST_CASE("tls context: a fingerprint accepts one certificate, whoever signed it") {
   const TlsIdentity own = make_tls_leaf({.hosts = {"good.example"}});
   TlsClientOptions options;
@@ -81,6 +93,9 @@ TEST_CASE("tls context: a fingerprint accepts one certificate, whoever signed it
         "the certificate has another fingerprint");
   options.fingerprint = "12:34";
   CHECK(problem_of([&] { make_tls_client(options); }).find("64 hex digits") != std::string::npos);
+  options.fingerprint = tls_fingerprint(own.certificate_pem);
+  options.verify = false;
+  CHECK(problem_of([&] { make_tls_client(options); }).find("nobody") != std::string::npos);
 }
 
 TEST_CASE("tls context: an RSA key serves as well") {

@@ -188,6 +188,24 @@ TEST_CASE("tls filter: an end in the middle of the handshake") {
   CHECK(pipe.server.handshake() == Result::truncated);
 }
 
+TEST_CASE("tls filter: a closing alert in the middle of the handshake") {
+  for (const TlsVersion version : {TlsVersion::tls1_2, TlsVersion::tls1_3}) {
+    TlsClientOptions options = test_client_options();
+    options.version_min = options.version_max = version;
+    TlsPipe pipe(test_server_options(), options);
+    pipe.client.handshake();
+    carry(pipe.client, pipe.server);
+    CHECK(pipe.server.handshake() == Result::want_input);
+    const auto alert = bytes_of(std::string_view("\x15\x03\x03\x00\x02\x01\x00", 7));
+    pipe.server.inbox.assign(alert.begin(), alert.end());
+    pipe.client.inbox.assign(alert.begin(), alert.end());
+    for (TlsSide* side : {&pipe.server, &pipe.client}) {
+      CHECK(side->handshake() == Result::truncated);
+      CHECK(side->filter->error().message() == "the peer ended the handshake");
+    }
+  }
+}
+
 TEST_CASE("tls filter: whoever speaks something else") {
   TlsPipe pipe;
   const auto request = bytes_of("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
