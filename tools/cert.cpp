@@ -41,13 +41,15 @@ std::string within(const CertOptions& options, const char* name) {
 TlsIdentity authority_of(const CertOptions& options, TlsKeyKind kind) {
   const std::string certificate = within(options, "ca.pem");
   const std::string key = within(options, "ca-key.pem");
-  if (std::filesystem::exists(certificate) && std::filesystem::exists(key)) {
-    try {
-      return TlsIdentity::from_files(certificate, key);
-    } catch (const std::system_error& error) {
-      throw CommandError(exit_configuration, error.what());
-    }
+  const bool has_certificate = std::filesystem::exists(certificate);
+  const bool has_key = std::filesystem::exists(key);
+  if (has_certificate != has_key) {
+    throw CommandError(
+        exit_configuration,
+        fmt::format("{} is there without {}; restore that, or remove this",
+                    has_certificate ? certificate : key, has_certificate ? key : certificate));
   }
+  if (has_certificate) return TlsIdentity::from_files(certificate, key);
   TlsCertificateRequest request;
   request.key = kind;
   request.lifetime = std::chrono::hours(24 * 10 * 365);
@@ -79,13 +81,16 @@ int make_certificates(const CertOptions& options) {
   request.is_client = is_client;
   request.common_name = options.client;
   if (!is_client) request.hosts = options.hosts;
-  TlsIdentity leaf;
   try {
-    // Names are checked before an authority is written.
-    make_tls_leaf(request);
-    leaf = make_tls_leaf(authority_of(options, request.key), request);
+    make_tls_leaf(request);  // names are checked before an authority is written
   } catch (const std::system_error& refused) {
     throw CommandError(exit_usage, refused.what());
+  }
+  TlsIdentity leaf;
+  try {
+    leaf = make_tls_leaf(authority_of(options, request.key), request);
+  } catch (const std::system_error& refused) {
+    throw CommandError(exit_configuration, refused.what());
   }
   write_new_file(key_file, leaf.key_pem, true);
   write_new_file(certificate_file, leaf.certificate_pem, false);

@@ -51,6 +51,11 @@ void ChatHistory::load(
     const std::function<void(const std::string& room, chat::Message message)>& keep) {
   std::ifstream stream(path_, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  std::error_code unknown;
+  if (!stream || text.size() != std::filesystem::file_size(path_, unknown)) {
+    // What was not read must not be taken for a torn end.
+    throw CommandError(exit_configuration, fmt::format("{}: it cannot be read", path_));
+  }
   const chat::RecordsRead read = chat::read_records(text, keep);
   if (read.whole_bytes < text.size()) {
     if (const auto error = file_->truncate(read.whole_bytes)) {
@@ -70,7 +75,7 @@ void ChatHistory::load(
 }
 
 bool ChatHistory::is_too_long() const {
-  return has_failed_ ? now() >= retry_at_ : bytes_ > bytes_wanted_max_;
+  return has_failed_ ? now() >= retry_at_ : sync_has_failed_ || bytes_ > bytes_wanted_max_;
 }
 
 void ChatHistory::append(std::string_view records) {
@@ -103,6 +108,7 @@ void ChatHistory::failed(const std::error_code& error) {
 }
 
 void ChatHistory::rewrite(std::string_view records) {
+  sync_has_failed_ = false;
   const std::string fresh_path = path_ + ".new";
   try {
     std::error_code error;
@@ -144,7 +150,9 @@ void ChatHistory::sync_now_and_then() {
     lock.unlock();
     const std::error_code error = file == nullptr ? std::error_code() : file->sync();
     if (error) {
-      log(LogLevel::error, "{}: the disk does not keep it: {}", path_, describe(error));
+      log(LogLevel::error, "{}: the disk does not keep it: {}; it will be written anew", path_,
+          describe(error));
+      sync_has_failed_ = true;
     }
     lock.lock();
   }

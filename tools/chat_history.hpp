@@ -10,6 +10,7 @@
 //   THREAD  Journal's; it has a thread of its own that syncs.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -56,6 +57,8 @@ class ChatHistory final : public chat::Journal {
   std::uint64_t bytes_wanted_max_;
   bool has_failed_ = false;
   Time retry_at_{};
+  // The kernel may have dropped what it could not write: all is written anew.
+  std::atomic<bool> sync_has_failed_ = false;
 
   std::mutex mutex_;  // of what follows, and of file_ where it is replaced
   std::condition_variable changed_;

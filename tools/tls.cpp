@@ -203,6 +203,10 @@ std::shared_ptr<TlsContext> make_tls(const TlsClientSettings& settings) {
   if (settings.certificate.empty() != settings.key.empty()) {
     throw CommandError(exit_usage, "--tls-cert and --tls-key belong together; give both");
   }
+  if (!options.verify && !options.fingerprint.empty()) {
+    throw CommandError(exit_usage,
+                       "--tls-insecure would ignore --tls-fingerprint; drop one of them");
+  }
   if (options.version_min > options.version_max) {
     throw CommandError(exit_usage, "--tls-min 1.3 is newer than --tls-max 1.2; drop one of them");
   }

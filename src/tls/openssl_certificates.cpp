@@ -164,6 +164,9 @@ TlsIdentity make_tls_authority(const TlsCertificateRequest& request) {
 TlsIdentity make_tls_leaf(const TlsIdentity& authority, const TlsCertificateRequest& request) {
   const auto issuers = read_certificates(authority.certificate_pem, authority.name);
   const KeyHandle key = read_key(authority.key_pem, authority.name);
+  if (X509_check_private_key(issuers.front().get(), key.get()) != 1) {
+    throw_invalid("the authority's private key does not belong to its certificate");
+  }
   return make_leaf(issuers.front().get(), key.get(), request);
 }
 

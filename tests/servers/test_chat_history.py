@@ -1,8 +1,11 @@
 """tern chat --data: the history survives restarts, kills, torn records and a full disk."""
 import os
 import re
+import shutil
 import signal
+import subprocess
 import threading
+import unittest
 
 import harness
 from test_chat import Case
@@ -143,6 +146,28 @@ class History(Case):
         self.assertGreater(len(kept), 10)
         self.assertEqual(kept, [f'[lobby] bob: {i} ' + 'x' * 200 for i in range(len(kept))])
         self.assertNotIn('torn', server.stderr.text())
+
+    @unittest.skipUnless(shutil.which('strace'), 'needs strace')
+    def test_what_the_disk_loses_is_written_anew(self):
+        directory = self.directory()
+        server = self.chat_with(directory, '--fsync', '10ms')
+        alice = self.member(server, 'alice', 'lobby')
+        with subprocess.Popen(['strace', '-f', '-p', str(server.pid), '-o', os.devnull, '-e',
+                               'inject=fsync:error=EIO:when=1'], stderr=subprocess.PIPE) as tracer:
+            try:
+                if b'attached' not in tracer.stderr.readline():
+                    self.skipTest('strace may not attach')
+                alice.say('one')
+                server.wait_line('.*does not keep it.*written anew.*', server.stderr)
+            finally:
+                tracer.terminate()
+        before = os.stat(f'{directory}/history').st_ino
+        alice.say('two', '/help quit')
+        alice.until('-- /quit.*')
+        self.assertNotEqual(os.stat(f'{directory}/history').st_ino, before)
+        self.assertEqual(server.drain(), 0)
+        self.assertEqual(self.history(self.chat_with(directory)),
+                         ['[lobby] alice: one', '[lobby] alice: two'])
 
     def test_one_server_at_a_time(self):
         directory = self.directory()

@@ -256,6 +256,10 @@ class Tls(Case):
                                                 stdin=b'hello\n')
         self.assertEqual((code, output), (0, b'hello\n'))
         self.assertIn('nobody checks who answers', errors)
+        code, _, errors = self.run_command('connect', server.url, '--tls-insecure',
+                                           '--tls-fingerprint', '00' * 32)
+        self.assertEqual(code, 64)
+        self.assertIn('--tls-insecure', errors)
         plain = self.serve()
         code, _, errors = self.run_command('connect', plain.url.replace('tcp', 'tls'),
                                            '--tls-insecure', stdin=b'hello\n')
@@ -299,6 +303,17 @@ class Tls(Case):
         self.assertIn('cert.pem exists', errors)
         with open(f'{directory}/cert.pem', 'rb') as file:
             self.assertEqual(file.read(), before)
+        for name in ('cert.pem', 'key.pem', 'ca-key.pem'):
+            os.remove(f'{directory}/{name}')
+        for _ in range(2):  # the first try must leave nothing that the second would use
+            code, output, errors = self.run_command('cert', '--out', directory)
+            self.assertEqual((code, output), (78, b''))
+            self.assertIn('ca.pem is there without', errors)
+        self.run_command('cert', '--out', f'{directory}/other')
+        shutil.copy(f'{directory}/other/ca-key.pem', directory)
+        code, output, errors = self.run_command('cert', '--out', directory)
+        self.assertEqual((code, output), (78, b''))
+        self.assertIn('does not belong to its certificate', errors)
         code, _, errors = self.run_command('cert', '--out', f'{directory}/x', '--host', 'a b')
         self.assertEqual(code, 64)
         self.assertIn("'a b' is not a host name", errors)
