@@ -50,16 +50,6 @@ std::string plural(std::uint64_t count, const char* noun) {
   return fmt::format("{} {}{}", grouped(count), noun, count == 1 ? "" : "s");
 }
 
-std::string percentiles_text(const Histogram& ns) {
-  if (ns.count() == 0) return "nothing was measured";
-  const auto us = [&](double percent) {
-    return figure(static_cast<double>(ns.percentile(percent)) / 1e3);
-  };
-  return fmt::format("p50 {}  p90 {}  p99 {}  p99.9 {}  max {}  mean {}", us(50), us(90), us(99),
-                     us(99.9), figure(static_cast<double>(ns.maximum()) / 1e3),
-                     figure(ns.mean() / 1e3));
-}
-
 std::string_view latency_meaning(const LoadOptions& options) {
   if (options.is_open_loop()) {
     return options.churn ? "open loop: from the planned time of the connect to the end of the echo"
@@ -186,19 +176,6 @@ void usage_lines(std::string& text, const LoadPlan& plan, const LoadOutcome& out
   }
 }
 
-void add_percentiles(JsonWriter& json, std::string_view key, const Histogram& ns) {
-  const auto us = [&](double percent) { return static_cast<double>(ns.percentile(percent)) / 1e3; };
-  json.open(key)
-      .add("p50", us(50))
-      .add("p90", us(90))
-      .add("p99", us(99))
-      .add("p99_9", us(99.9))
-      .add("max", static_cast<double>(ns.maximum()) / 1e3)
-      .add("mean", ns.mean() / 1e3)
-      .add("count", ns.count())
-      .close();
-}
-
 // The curve that a plot shows: fine where it bends, to the last message in 100,000.
 void add_curve(JsonWriter& json, const Histogram& ns) {
   json.open("latency_percentiles_us");
@@ -267,6 +244,29 @@ std::string grouped(std::uint64_t number) {
   std::string digits = std::to_string(number);
   for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, ",");
   return digits;
+}
+
+std::string percentiles_text(const Histogram& ns) {
+  if (ns.count() == 0) return "nothing was measured";
+  const auto us = [&](double percent) {
+    return figure(static_cast<double>(ns.percentile(percent)) / 1e3);
+  };
+  return fmt::format("p50 {}  p90 {}  p99 {}  p99.9 {}  max {}  mean {}", us(50), us(90), us(99),
+                     us(99.9), figure(static_cast<double>(ns.maximum()) / 1e3),
+                     figure(ns.mean() / 1e3));
+}
+
+void add_percentiles(JsonWriter& json, std::string_view key, const Histogram& ns) {
+  const auto us = [&](double percent) { return static_cast<double>(ns.percentile(percent)) / 1e3; };
+  json.open(key)
+      .add("p50", us(50))
+      .add("p90", us(90))
+      .add("p99", us(99))
+      .add("p99_9", us(99.9))
+      .add("max", static_cast<double>(ns.maximum()) / 1e3)
+      .add("mean", ns.mean() / 1e3)
+      .add("count", ns.count())
+      .close();
 }
 
 std::string load_summary(const LoadPlan& plan, const LoadOutcome& outcome) {

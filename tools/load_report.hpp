@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "tools/histogram.hpp"
+#include "tools/load_json.hpp"
 #include "tools/load_plan.hpp"
 #include "tools/load_run.hpp"
 
@@ -18,6 +20,10 @@ std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome);
 std::string load_progress_line(const LoadPlan& plan, const LoadProgress& progress,
                                double messages_per_second);
 
+// "p50 52.1  p90 …", in microseconds.
+std::string percentiles_text(const Histogram& ns);
+// An object of them, in microseconds.
+void add_percentiles(JsonWriter& json, std::string_view key, const Histogram& ns);
 // "1,234,567"
 std::string grouped(std::uint64_t number);
 

@@ -21,7 +21,9 @@ class ChatLoad(harness.Case):
         self.assertGreater(result['lines'], 0)
         # Rooms of ten: nobody hears itself.
         self.assertEqual(result['deliveries'], result['lines'] * 9)
-        self.assertLessEqual(result['latency_us']['p50'], result['latency_us']['p100'])
+        self.assertLessEqual(result['latency_us']['p50'], result['latency_us']['max'])
+        self.assertEqual(result['latency_us']['count'], result['deliveries'])
+        self.assertEqual(result['lateness_us']['count'], result['lines'])
 
     def test_the_summary(self):
         _, url = self.chat('--flood', 'off')
