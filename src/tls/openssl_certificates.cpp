@@ -120,7 +120,8 @@ std::string subject_of(const TlsCertificateRequest& request) {
 TlsIdentity make_leaf(X509* issuer, EVP_PKEY* issuer_key, const TlsCertificateRequest& request) {
   std::string names;
   for (const std::string& host : request.hosts) {
-    names += (names.empty() ? "" : ",") + name_entry(host);
+    if (!names.empty()) names += ',';
+    names += name_entry(host);
   }
   const KeyHandle key = make_key(request.key);
   const CertificateHandle leaf = begin(request, subject_of(request), key.get());
