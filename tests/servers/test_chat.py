@@ -92,7 +92,7 @@ class Talk(Case):
         alice.say('/topic tea')
         for member in (alice, bob):
             member.expect('[lobby] -- alice set the topic: tea')
-        bob.expect_answer('/who', '-- lobby: alice bob')
+        bob.expect_answer('/who', '-- lobby: @alice bob')
         bob.expect_answer('/rooms', '-- lobby (2): tea')
         bob.expect_answer('/nick robert', '-- you are robert now')
         alice.expect('[lobby] -- bob is now robert')
@@ -105,7 +105,7 @@ class Talk(Case):
         server = self.chat('--history', '3', '--replay', '2')
         alice = self.member(server, 'alice', 'lobby')
         alice.say('one', 'two', 'three', 'four')
-        alice.expect_answer('/who', '-- lobby: alice')  # all of it was said
+        alice.expect_answer('/who', '-- lobby: @alice')  # all of it was said
         bob = self.member(server, 'bob')
         bob.say('/join lobby', '/history')
         bob.expect('-- you are in lobby with 1 other')
@@ -114,6 +114,33 @@ class Talk(Case):
         now = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
         self.assertLessEqual(max(times), now)
         self.assertEqual(times[0][:11], now[:11])
+
+    def test_moderation(self):
+        server = self.chat('--workers', '2')
+        alice, bob, carol = (self.member(server, name, 'lobby')
+                             for name in ('alice', 'bob', 'carol'))
+        alice.until(r'\[lobby\] -- carol joined')
+        bob.until(r'\[lobby\] -- carol joined')
+        bob.expect_answer('/kick carol',
+                          '!! that is for alice, who has been here for longest; ask there')
+        alice.say('/kick bob too loud')
+        for member in (alice, bob, carol):
+            member.expect('[lobby] -- bob was kicked by alice: too loud')
+        bob.expect('-- you left lobby')
+        alice.say('still here', '/ban bob')
+        carol.expect('[lobby] alice: still here', '[lobby] -- bob was banned by alice')
+        # The kicked one heard nothing of it.
+        bob.expect_answer('/join lobby', '!! you are banned from lobby; /rooms lists others')
+        alice.say('/mute carol')
+        carol.expect('[lobby] -- carol was muted by alice')
+        carol.expect_answer('hello', '!! you are muted in lobby: you may listen; ask who moderates '
+                                     'it, with an @ in /who')
+        alice.say('/quit')
+        carol.expect('[lobby] -- alice left the chat',
+                     '-- you moderate lobby now; /help kick and /help ban tell more',)
+        carol.expect_answer('/unmute carol', '[lobby] -- carol was unmuted by carol')
+        carol.expect_answer('/unban bob', '[lobby] -- bob was unbanned by carol')
+        bob.join('lobby')
 
     def test_every_bad_line_has_its_answer(self):
         alice = self.member(self.chat())
@@ -158,7 +185,8 @@ class Talk(Case):
                               input=b'/nick alice\n/join lobby\n/who\n', check=True,
                               capture_output=True, timeout=harness.PATIENCE_S)
         self.assertEqual(done.stdout.decode().splitlines()[1:],
-                         ['-- you are alice now', '-- you are in lobby, alone', '-- lobby: alice',
+                         ['-- you are alice now', '-- you are in lobby, alone; you moderate it',
+                          '-- lobby: @alice',
                           '-- goodbye'])
 
     def test_tern_connect(self):
@@ -367,7 +395,7 @@ class Hostile(Case):
             client.kill()
         for _ in crowd:
             alice.until(r'\[lobby\] -- guest-\d+ left.*')
-        alice.expect_answer('/who', '-- lobby: alice')
+        alice.expect_answer('/who', '-- lobby: @alice')
 
     def test_resets_leave_nothing_behind(self):
         harness.raise_descriptor_limit()
@@ -380,7 +408,7 @@ class Hostile(Case):
         left = set()
         while len(left) < len(crowd):
             left.add(alice.until(r'\[lobby\] -- (guest-\d+) left.*').group(1))
-        alice.expect_answer('/who', '-- lobby: alice')
+        alice.expect_answer('/who', '-- lobby: @alice')
 
     def test_garbage(self):
         server = self.chat('--flood', 'off')
@@ -392,7 +420,7 @@ class Hostile(Case):
             client.shutdown(socket.SHUT_WR)
             for line in harness.receive_all(client).decode().splitlines():
                 self.assertRegex(line, r'\A(-- |!! )')
-        alice.expect_answer('/who', '-- lobby: alice')
+        alice.expect_answer('/who', '-- lobby: @alice')
 
     @harness.needs_proc
     def test_a_thousand_who_never_read(self):

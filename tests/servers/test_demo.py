@@ -34,7 +34,7 @@ class Demo(harness.Case):
             if url == demo.urls[2]:
                 code, output, errors = self.run_command('connect', url, stdin=b'/join lobby\n')
                 self.assertEqual((code, errors), (0, ''))
-                self.assertIn(b'-- you are in lobby, alone\n', output)
+                self.assertIn(b'-- you are in lobby, alone; you moderate it\n', output)
             elif name == 'connect':
                 code, output, errors = self.run_command('connect', url, stdin=b'hello\n')
                 self.assertEqual((code, output, errors), (0, b'hello\n', ''))

@@ -10,6 +10,7 @@
 //   - at the end nothing is left: no member, no connection, no socket
 // A failing seed is printed; TERN_TEST_SEED replays it.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <deque>
 #include <map>
@@ -50,7 +51,8 @@ struct Client {
   Connection* connection = nullptr;
   chat::LineReader reader{1 << 20};
   std::uint64_t said = 0;      // lines, each with its number
-  std::uint64_t unplaced = 0;  // said while it was in no room
+  std::uint64_t unplaced = 0;  // refused: it was in no room, or muted
+  std::uint64_t asked = 0;     // other lines that may be refused in the same words
   std::vector<Visit> visits;
   bool is_leaving = false;  // it has said that it goes
 
@@ -83,6 +85,7 @@ class ChatSoak final : public Protocol {
     options.farewell_timeout = 50ms;
     options.clock = [] { return chat::UnixTime{1'700'000'000}; };
     reactors_ = 1 + random().below(4);
+    moderates_ = random().one_in(2);
   }
 
   // Twice, on the same addresses: the server is restarted in between.
@@ -194,13 +197,26 @@ class ChatSoak final : public Protocol {
       case 11:
         return send(client, "/msg n" + std::to_string(random().below(size_.members)) + " psst\n");
       case 12:
+        ++client.asked;
         return send(client, "/join " + room + "\n/topic about it\n/nonsense\n\xff\n\n");
       case 13:
         if (random().one_in(3)) return leave(client);
         return send(client, std::string(5000, 'x') + "\n");
+      case 14:
+      case 15:
+        if (!moderates_) return say(client);
+        ++client.asked;
+        return send(client, moderation());
       default:
         return say(client);
     }
+  }
+
+  // Mostly refused: only who was first in the room may.
+  std::string moderation() {
+    static constexpr std::array commands{"/kick ", "/ban ", "/unban ", "/mute ", "/unmute "};
+    return commands[random().below(commands.size())] + std::string("n") +
+           std::to_string(random().below(size_.members)) + "\n";
   }
 
   void leave(Client& client) {
@@ -284,7 +300,7 @@ class ChatSoak final : public Protocol {
                line.find("the server is full") != std::string_view::npos) {
       client.is_leaving = true;  // or has to
       expelled_ += line != "-- goodbye";
-    } else if (line.starts_with("!! you are in no room")) {
+    } else if (line.starts_with("!! you are in no room") || line.starts_with("!! you are muted")) {
       ++client.unplaced;
     } else {
       check(line.starts_with("-- ") || line.starts_with("!! ") || line.starts_with("(private) "),
@@ -326,9 +342,12 @@ class ChatSoak final : public Protocol {
     for (const auto& client : clients_) {
       check_visits(hub, *client, positions);
       if (client->connection == nullptr || client->is_leaving) continue;
-      EXPECT_NOTE(placed[client->tag()] + client->unplaced == client->said,
+      const std::size_t answered = placed[client->tag()] + client->unplaced;
+      const std::size_t ambiguous = moderates_ ? client->asked : 0;
+      EXPECT_NOTE(answered >= client->said && answered <= client->said + ambiguous,
                   client->tag() + " said " + std::to_string(client->said) + ", of that placed " +
-                      std::to_string(placed[client->tag()]));
+                      std::to_string(placed[client->tag()]) + " and refused " +
+                      std::to_string(client->unplaced));
     }
     for (const auto& client : past_) check_visits(hub, *client, positions);
   }
@@ -423,6 +442,7 @@ class ChatSoak final : public Protocol {
   Limits limits_;
   chat::ServiceOptions service_options_;
   std::size_t reactors_ = 1;
+  bool moderates_ = false;  // members kick, ban and mute each other
   Reactor* client_ = nullptr;
   std::vector<std::unique_ptr<Reactor>>* servers_ = nullptr;
   std::vector<std::unique_ptr<Client>> clients_;

@@ -80,6 +80,11 @@ TEST_CASE("chat lines: commands") {
   CHECK(parsed("/topic").text.empty());
   CHECK(parsed("/topic a b").text == "a b");
   CHECK(parsed("/history 12").count == 12);
+  CHECK(parsed("/kick bob").name == "bob");
+  CHECK(parsed("/kick bob  too loud").text == "too loud");
+  CHECK(parsed("/ban").kind == Command::Kind::ban);
+  CHECK(parsed("/ban bob").name == "bob");
+  CHECK(parsed("/unmute bob").kind == Command::Kind::unmute);
   Command none;
   CHECK_FALSE(parse_line("", none));
   CHECK_FALSE(parse_line(" \t ", none));
@@ -99,6 +104,10 @@ TEST_CASE("chat lines: what is wrong is answered with what would be right") {
            Row{"/msg bob", "!! write /msg NAME TEXT\n"},
            Row{"/me ", "!! write /me TEXT\n"},
            Row{"/leave a b", "!! write /leave [ROOM]\n"},
+           Row{"/kick", "!! write /kick NAME [REASON]\n"},
+           Row{"/ban a b", "!! write /ban [NAME]\n"},
+           Row{"/unban", "!! write /unban NAME\n"},
+           Row{"/unmute a b", "!! write /unmute NAME\n"},
            Row{"/history many", "!! write /history [COUNT]\n"},
            Row{"/history 99999999999999999999999", "!! write /history [COUNT]\n"},
            Row{"/help nonsense", "!! /nonsense is no command; /help lists them all\n"},
@@ -119,8 +128,8 @@ TEST_CASE("chat lines: what is wrong is answered with what would be right") {
 
 TEST_CASE("chat lines: help names every command, and each one alone") {
   const std::string all = parsed("/help").text;
-  for (const char* name :
-       {"nick", "join", "leave", "rooms", "who", "msg", "me", "topic", "history", "help", "quit"}) {
+  for (const char* name : {"nick", "join", "leave", "rooms", "who", "msg", "me", "topic", "history",
+                           "kick", "ban", "unban", "mute", "unmute", "help", "quit"}) {
     CHECK(all.find("-- /" + std::string(name)) != std::string::npos);
     const std::string one = parsed("/help " + std::string(name)).text;
     CHECK(one.starts_with("-- /" + std::string(name)));
@@ -146,18 +155,22 @@ TEST_CASE("chat lines: events") {
   const std::array messages{&noon, &leap};
   CHECK(written({.kind = Kind::history, .room = "lobby", .messages = messages}) ==
         "[lobby 2025-11-21T12:00:00Z] alice: hi\n[lobby 2000-02-29T12:34:56Z] * bob waves\n");
+  const std::array<MemberSummary, 2> members{{{"alice", false}, {"bob", true}}};
+  CHECK(written({.kind = Kind::who, .room = "lobby", .count = 5, .members = members}) ==
+        "-- lobby: alice @bob\n-- lobby: and 3 more\n");
   const std::array<std::string_view, 2> names{"alice", "bob"};
-  CHECK(written({.kind = Kind::who, .room = "lobby", .count = 5, .names = names}) ==
-        "-- lobby: alice bob\n-- lobby: and 3 more\n");
+  CHECK(written({.kind = Kind::bans, .room = "lobby", .names = names}) ==
+        "-- banned from lobby: alice bob\n");
+  CHECK(written({.kind = Kind::mutes, .room = "lobby"}) == "-- nobody is muted in lobby\n");
   CHECK(written({.kind = Kind::you_joined, .room = "lobby", .text = "tea", .count = 3}) ==
         "-- you are in lobby with 2 others; topic: tea\n");
 }
 
 TEST_CASE("chat lines: a long list of names is several lines") {
   const std::string name(32, 'n');
-  const std::vector<std::string_view> names(100, name);
+  const std::vector<MemberSummary> members(100, {name, false});
   const std::string text =
-      written({.kind = Event::Kind::who, .room = "lobby", .count = 100, .names = names});
+      written({.kind = Event::Kind::who, .room = "lobby", .count = 100, .members = members});
   std::size_t found = 0;
   for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 32)) {
     ++found;
@@ -171,7 +184,7 @@ TEST_CASE("chat lines: a long list of names is several lines") {
 }
 
 TEST_CASE("chat lines: every problem says something, in one line") {
-  for (int i = 0; i <= static_cast<int>(Problem::topic_long); ++i) {
+  for (int i = 0; i <= static_cast<int>(Problem::restraints_full); ++i) {
     const std::string text = written({.kind = Event::Kind::problem,
                                       .name = "x",
                                       .problem = static_cast<Problem>(i),

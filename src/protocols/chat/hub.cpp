@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/protocols/chat/hub_state.hpp"
 #include "src/protocols/chat/text.hpp"
 
 namespace tern::chat {
@@ -15,40 +16,6 @@ constexpr std::string_view guest_prefix = "guest-";
 bool is_presence(Event::Kind kind) {
   return kind == Event::Kind::joined || kind == Event::Kind::left || kind == Event::Kind::renamed;
 }
-
-struct Hub::Room {
-  RoomId id = 0;
-  std::string key;   // folded
-  std::string name;  // as it was first written
-  std::string topic;
-  std::vector<Member*> members;
-  std::deque<Message> history;
-  std::size_t history_bytes = 0;
-  std::list<Room*>::iterator empty_place;  // while there are no members
-};
-
-struct Hub::Member {
-  // Where it stands among a room's members.
-  struct Place {
-    Room* room;
-    std::size_t index;
-  };
-
-  Place* place_in(const Room& room) {
-    const auto it = std::find_if(places.begin(), places.end(),
-                                 [&](const Place& place) { return place.room == &room; });
-    return it == places.end() ? nullptr : &*it;
-  }
-  bool is_in(const Room& room) const {
-    return std::any_of(places.begin(), places.end(),
-                       [&](const Place& place) { return place.room == &room; });
-  }
-  Room* current() const { return places.empty() ? nullptr : places.back().room; }
-
-  MemberId id = 0;
-  std::string nickname;
-  std::vector<Place> places;  // the current room is the last
-};
 
 Hub::Hub(const HubLimits& limits, Outlet& outlet) : limits_(limits), outlet_(outlet) {}
 Hub::~Hub() = default;
@@ -90,18 +57,22 @@ void Hub::part(Member& member, Leaving why) {
     outlet_.tell_room(
         room.id, 0,
         {.kind = Event::Kind::left, .room = room.name, .actor = member.nickname, .leaving = why});
+    announce_moderator(room);
   }
 }
 
 void Hub::remove(Room& room, Member& member) {
   const Member::Place* place = member.place_in(room);
-  Member* last = room.members.back();
-  room.members[place->index] = last;
-  last->place_in(room)->index = place->index;
-  room.members.pop_back();
+  room.has_new_moderator = room.moderator() == &member && room.members.size() > 1;
+  room.members.erase(place->position);
   member.places.erase(member.places.begin() + (place - member.places.data()));
   if (room.members.empty()) room.empty_place = empty_rooms_.insert(empty_rooms_.end(), &room);
   outlet_.exited(room.id, member.id);
+}
+
+void Hub::announce_moderator(Room& room) {
+  if (!std::exchange(room.has_new_moderator, false)) return;
+  outlet_.tell(room.moderator()->id, {.kind = Event::Kind::moderator, .room = room.name});
 }
 
 // --- commands ---
@@ -131,6 +102,12 @@ void Hub::handle(MemberId id, const Command& command, UnixTime now) {
     case Command::Kind::history:
       if (const Room* room = room_of(member, {})) replay(member, *room, command.count);
       return;
+    case Command::Kind::kick:
+    case Command::Kind::ban:
+    case Command::Kind::unban:
+    case Command::Kind::mute:
+    case Command::Kind::unmute:
+      return moderate(member, command);
     case Command::Kind::quit:
       outlet_.tell(id, {.kind = Event::Kind::goodbye});
       gone(id, Leaving::quit);
@@ -143,6 +120,7 @@ void Hub::handle(MemberId id, const Command& command, UnixTime now) {
 void Hub::say(Member& member, const Command& command, UnixTime now) {
   Room* room = room_of(member, {});
   if (room == nullptr) return;
+  if (room->holds(room->muted, member)) return refuse(member, Problem::muted, room->name);
   const bool is_emote = command.kind == Command::Kind::emote;
   outlet_.tell_room(room->id, member.id,
                     {.kind = is_emote ? Event::Kind::emoted : Event::Kind::said,
@@ -156,9 +134,9 @@ void Hub::say(Member& member, const Command& command, UnixTime now) {
 }
 
 void Hub::whisper(const Member& member, const Command& command) {
-  const auto it = nicknames_.find(folded(command.name));
-  if (it == nicknames_.end()) return refuse(member, Problem::nobody, command.name);
-  const Member& other = *it->second;
+  const Member* found = find_member(command.name);
+  if (found == nullptr) return refuse(member, Problem::nobody, command.name);
+  const Member& other = *found;
   // To oneself it comes once: as what was received.
   outlet_.tell(other.id,
                {.kind = Event::Kind::whisper, .actor = member.nickname, .text = command.text});
@@ -199,6 +177,9 @@ void Hub::join(Member& member, const std::string& name) {
     std::rotate(place, place + 1, member.places.end());
     return outlet_.tell(member.id, {.kind = Event::Kind::talking, .room = room->name});
   }
+  if (room != nullptr && room->holds(room->banned, member)) {
+    return refuse(member, Problem::banned, room->name);
+  }
   if (member.places.size() >= limits_.joins_max) {
     return refuse(member, Problem::joins_full, {}, limits_.joins_max);
   }
@@ -214,8 +195,7 @@ void Hub::join(Member& member, const std::string& name) {
   if (room->members.empty()) empty_rooms_.erase(room->empty_place);
   outlet_.tell_room(room->id, 0,
                     {.kind = Event::Kind::joined, .room = room->name, .actor = member.nickname});
-  member.places.push_back({room, room->members.size()});
-  room->members.push_back(&member);
+  member.places.push_back({room, room->members.insert(room->members.end(), &member)});
   outlet_.entered(room->id, member.id);
   outlet_.tell(member.id, {.kind = Event::Kind::you_joined,
                            .room = room->name,
@@ -236,6 +216,7 @@ void Hub::leave(Member& member, const std::string& name) {
                            .name = current == nullptr ? std::string_view() : current->name});
   outlet_.tell_room(room->id, 0,
                     {.kind = Event::Kind::left, .room = room->name, .actor = member.nickname});
+  announce_moderator(*room);
 }
 
 void Hub::topic(const Member& member, const std::string& text) {
@@ -245,6 +226,7 @@ void Hub::topic(const Member& member, const std::string& text) {
     return outlet_.tell(member.id,
                         {.kind = Event::Kind::topic, .room = room->name, .text = room->topic});
   }
+  if (room->holds(room->muted, member)) return refuse(member, Problem::muted, room->name);
   if (text.size() > limits_.topic_bytes_max) {
     return refuse(member, Problem::topic_long, {}, limits_.topic_bytes_max);
   }
@@ -282,17 +264,27 @@ void Hub::list_members(const Member& member, const std::string& name) {
     if (!name.empty()) refuse(member, Problem::no_such_room, name);
     return;
   }
-  const std::size_t listed = std::min(room->members.size(), limits_.members_listed_max);
-  std::vector<std::string_view> names;
-  for (std::size_t i = 0; i < listed; ++i) names.emplace_back(room->members[i]->nickname);
-  std::sort(names.begin(), names.end());
+  // Whoever moderates is the first, and so is always among those who are listed.
+  std::vector<MemberSummary> rows;
+  for (const Member* other : room->members) {
+    if (rows.size() == limits_.members_listed_max) break;
+    rows.push_back({other->nickname, other == room->moderator()});
+  }
+  std::sort(rows.begin(), rows.end(), [](const MemberSummary& left, const MemberSummary& right) {
+    return left.name < right.name;
+  });
   outlet_.tell(member.id, {.kind = Event::Kind::who,
                            .room = room->name,
                            .count = room->members.size(),
-                           .names = names});
+                           .members = rows});
 }
 
 // --- rooms ---
+
+Hub::Member* Hub::find_member(std::string_view name) {
+  const auto it = nicknames_.find(folded(name));
+  return it == nicknames_.end() ? nullptr : it->second;
+}
 
 Hub::Room* Hub::find_room(std::string_view name) {
   const auto it = rooms_.find(folded(name));

@@ -18,7 +18,9 @@
 //                 nothing at all does.
 //              4  Names are unique without regard to case.
 //              5  Memory is bounded by HubLimits: members_max members with their names, and
-//                 rooms_max rooms with history_lines_max lines of history_bytes_max together.
+//                 rooms_max rooms with history_lines_max lines of history_bytes_max together, and
+//                 restraints_max bans and as many mutes.
+//              6  A room with members has one who moderates it: who has been in it for longest.
 //   ERRORS     What is not possible is told to who asked, as an event with a Problem.
 #pragma once
 
@@ -59,6 +61,8 @@ struct HubLimits {
   // Entries of an answer to `rooms` and `who`; how many more there are is said.
   std::size_t rooms_listed_max = 50;
   std::size_t members_listed_max = 200;
+  // Bans of each room, and mutes.
+  std::size_t restraints_max = 100;
 };
 
 struct Command {
@@ -73,6 +77,11 @@ struct Command {
     rooms,
     who,      // name: a room, or empty: the current one
     history,  // count: at most so many lines, 0: all that are kept
+    kick,     // name; text: the reason, or empty
+    ban,      // name, or empty: list them
+    unban,    // name
+    mute,     // name, or empty: list them
+    unmute,   // name
     quit,
     // The door's own answer (help, a line that is no command): it comes back as an event, so that
     // answers keep the order of what they answer.
@@ -102,6 +111,14 @@ enum class Problem : std::uint8_t {
   name_taken,     // name
   nobody,         // name
   topic_long,     // limit
+  not_moderator,  // name: who is
+  not_here,       // name: of no member of the current room
+  yourself,
+  banned,           // name: the room
+  muted,            // name: the room
+  already,          // name: has been banned or muted before
+  not_restrained,   // name: is neither, as was asked
+  restraints_full,  // limit
 };
 
 // One line of a room's history.
@@ -110,6 +127,11 @@ struct Message {
   bool is_emote = false;
   std::string author;
   std::string text;
+};
+
+struct MemberSummary {
+  std::string_view name;
+  bool is_moderator = false;
 };
 
 struct RoomSummary {
@@ -137,7 +159,15 @@ struct Event {
     topic,        // room, text
     history,      // room, messages
     rooms,        // rooms, count: of all
-    who,          // room, names, count: of all
+    who,          // room, members, count: of all
+    moderator,    // room: it is yours to moderate now
+    kicked,       // room, actor, name, text: the reason, or empty
+    banned,       // room, actor, name
+    unbanned,     // room, actor, name
+    muted,        // room, actor, name
+    unmuted,      // room, actor, name
+    bans,         // room, names
+    mutes,        // room, names
     goodbye,
     answer,   // text, as the door gave it
     problem,  // problem, name, limit
@@ -153,6 +183,7 @@ struct Event {
   std::size_t limit = 0;
   std::span<const Message* const> messages = {};
   std::span<const RoomSummary> rooms = {};
+  std::span<const MemberSummary> members = {};
   std::span<const std::string_view> names = {};
 };
 
@@ -206,6 +237,8 @@ class Hub {
  private:
   struct Room;
   struct Member;
+  struct Restraint;
+  using Restraints = std::vector<Restraint>;
 
   void say(Member& member, const Command& command, UnixTime now);
   void whisper(const Member& member, const Command& command);
@@ -217,12 +250,27 @@ class Hub {
   void list_members(const Member& member, const std::string& name);
   void replay(const Member& member, const Room& room, std::size_t count);
 
+  // moderation.cpp
+  void moderate(Member& member, const Command& command);
+  void kick(const Member& moderator, Room& room, const Command& command);
+  void ban(const Member& moderator, Room& room, const std::string& name);
+  void mute(const Member& moderator, Room& room, const std::string& name);
+  void lift(const Member& moderator, Room& room, const Command& command);
+  void list_restraints(const Member& member, const Room& room, Command::Kind kind);
+  bool restrain(const Member& moderator, Restraints& list, const std::string& name);
+  void expel(Room& room, Member& member);
+  // Null: it has been told why not.
+  Member* other_in(const Member& moderator, const Room& room, const std::string& name);
+
   Room* find_room(std::string_view name);
   // The current room, or the named one if the member is in it; null: it has been told why not.
   Room* room_of(const Member& member, const std::string& name);
   // Problem::none: there is a new room.
   Problem make_room(const std::string& name, Room*& room);
+  // Who moderates the room after who was first has gone is told so by announce_moderator().
   void remove(Room& room, Member& member);
+  void announce_moderator(Room& room);
+  Member* find_member(std::string_view name);
   void part(Member& member, Leaving why);
   void remember(Room& room, Message message);
   void forget_oldest(Room& room);

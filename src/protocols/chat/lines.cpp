@@ -27,6 +27,12 @@ constexpr std::array usages{
     Usage{"me", Command::Kind::emote, "/me TEXT", "say what you do: /me waves"},
     Usage{"topic", Command::Kind::topic, "/topic [TEXT]", "show or set the room's topic"},
     Usage{"history", Command::Kind::history, "/history [COUNT]", "what was said last"},
+    Usage{"kick", Command::Kind::kick, "/kick NAME [REASON]", "send somebody out of the room"},
+    Usage{"ban", Command::Kind::ban, "/ban [NAME]", "and keep them out; or list who is"},
+    Usage{"unban", Command::Kind::unban, "/unban NAME", "let them in again"},
+    Usage{"mute", Command::Kind::mute, "/mute [NAME]",
+          "let somebody listen alone; or list who may"},
+    Usage{"unmute", Command::Kind::unmute, "/unmute NAME", "let them speak again"},
     Usage{"help", Command::Kind::answer, "/help [COMMAND]", "this list"},
     Usage{"quit", Command::Kind::quit, "/quit", "leave the chat; so does the word exit"},
 };
@@ -80,7 +86,7 @@ Command help(std::string_view about) {
   for (const Usage& usage : usages) {
     if (only != nullptr && only != &usage) continue;
     std::string form(usage.form);
-    form.resize(std::max<std::size_t>(form.size(), 17), ' ');
+    form.resize(std::max<std::size_t>(form.size(), 19), ' ');
     text += "-- " + form + " " + std::string(usage.meaning) + "\n";
   }
   if (only == nullptr) {
@@ -102,10 +108,14 @@ Command parse_command(const Usage& usage, std::string_view rest) {
       return command;
     case Command::Kind::nick:
     case Command::Kind::join:
+    case Command::Kind::unban:
+    case Command::Kind::unmute:
       command.name = take_word(rest);
       return command.name.empty() || !rest.empty() ? refuse_form(usage) : command;
     case Command::Kind::leave:
     case Command::Kind::who:
+    case Command::Kind::ban:
+    case Command::Kind::mute:
       command.name = take_word(rest);
       return rest.empty() ? command : refuse_form(usage);
     case Command::Kind::whisper:
@@ -114,6 +124,10 @@ Command parse_command(const Usage& usage, std::string_view rest) {
     case Command::Kind::emote:
       command.text = trimmed(rest);
       return command.text.empty() ? refuse_form(usage) : command;
+    case Command::Kind::kick:
+      command.name = take_word(rest);
+      command.text = trimmed(rest);
+      return command.name.empty() ? refuse_form(usage) : command;
     case Command::Kind::topic:
       command.text = trimmed(rest);
       return command;

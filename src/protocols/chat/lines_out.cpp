@@ -98,24 +98,72 @@ std::string problem_text(const Event& event) {
       return "nobody is called " + name + "; /who lists the names in your room";
     case Problem::topic_long:
       return "a topic has at most " + limit + " bytes; write a shorter one";
+    case Problem::not_moderator:
+      return "that is for " + name + ", who has been here for longest; ask there";
+    case Problem::not_here:
+      return name + " is not in this room; /who lists who is";
+    case Problem::yourself:
+      return "that is your own name; /leave leaves the room";
+    case Problem::banned:
+      return "you are banned from " + name + "; /rooms lists others";
+    case Problem::muted:
+      return "you are muted in " + name +
+             ": you may listen; ask who moderates it, with an @ in /who";
+    case Problem::already:
+      return name + " is that already";
+    case Problem::not_restrained:
+      return name + " is not on the list; /ban and /mute without a name show them";
+    case Problem::restraints_full:
+      return "the list holds " + limit + " names already; take one off before";
   }
   return "that is not possible";
 }
 
+// "-- head: name name", on as many lines as it takes.
+class NameLines {
+ public:
+  NameLines(std::string head, std::string& out) : head_(std::move(head)), line_(head_), out_(out) {}
+  ~NameLines() { append(out_, line_, "\n"); }
+  NameLines(const NameLines&) = delete;
+  NameLines& operator=(const NameLines&) = delete;
+
+  void add(std::string_view mark, std::string_view name) {
+    if (line_.size() + 1 + mark.size() + name.size() > names_bytes_max) {
+      append(out_, line_, "\n");
+      line_ = head_;
+    }
+    append(line_, " ", mark, name);
+  }
+
+ private:
+  std::string head_;
+  std::string line_;
+  std::string& out_;
+};
+
 void format_who(const Event& event, std::string& out) {
   const std::string head = "-- " + std::string(event.room) + ":";
-  std::string line = head;
-  for (const std::string_view name : event.names) {
-    if (line.size() + 1 + name.size() > names_bytes_max) {
-      append(out, line, "\n");
-      line = head;
+  {
+    NameLines lines(head, out);
+    for (const MemberSummary& member : event.members) {
+      lines.add(member.is_moderator ? "@" : "", member.name);
     }
-    append(line, " ", name);
   }
-  append(out, line, "\n");
-  if (event.count > event.names.size()) {
-    append(out, head, " and ", number(event.count - event.names.size()), " more\n");
+  if (event.count > event.members.size()) {
+    append(out, head, " and ", number(event.count - event.members.size()), " more\n");
   }
+}
+
+void format_restraints(const Event& event, std::string_view what, std::string& out) {
+  if (event.names.empty()) return append(out, "-- nobody is ", what, event.room, "\n");
+  NameLines lines("-- " + std::string(what) + std::string(event.room) + ":", out);
+  for (const std::string_view name : event.names) lines.add("", name);
+}
+
+void format_moderation(const Event& event, std::string_view what, std::string& out) {
+  append(out, "[", event.room, "] -- ", event.name, what, " by ", event.actor);
+  if (!event.text.empty()) append(out, ": ", event.text);
+  out += "\n";
 }
 
 void format_rooms(const Event& event, std::string& out) {
@@ -141,7 +189,7 @@ void format_history(const Event& event, std::string& out) {
 void format_you_joined(const Event& event, std::string& out) {
   const std::size_t others = event.count - 1;
   append(out, "-- you are in ", event.room,
-         others == 0   ? ", alone"
+         others == 0   ? ", alone; you moderate it"
          : others == 1 ? " with 1 other"
                        : " with " + number(others) + " others");
   if (!event.text.empty()) append(out, "; topic: ", event.text);
@@ -193,6 +241,23 @@ void format_lines(const Event& event, std::string& out) {
       return format_rooms(event, out);
     case Event::Kind::who:
       return format_who(event, out);
+    case Event::Kind::moderator:
+      return append(out, "-- you moderate ", event.room,
+                    " now; /help kick and /help ban tell more\n");
+    case Event::Kind::kicked:
+      return format_moderation(event, " was kicked", out);
+    case Event::Kind::banned:
+      return format_moderation(event, " was banned", out);
+    case Event::Kind::unbanned:
+      return format_moderation(event, " was unbanned", out);
+    case Event::Kind::muted:
+      return format_moderation(event, " was muted", out);
+    case Event::Kind::unmuted:
+      return format_moderation(event, " was unmuted", out);
+    case Event::Kind::bans:
+      return format_restraints(event, "banned from ", out);
+    case Event::Kind::mutes:
+      return format_restraints(event, "muted in ", out);
     case Event::Kind::goodbye:
       return append(out, "-- goodbye\n");
     case Event::Kind::answer:
