@@ -4,8 +4,10 @@
 
 #include "src/chat/service.hpp"
 #include "tools/chat_history.hpp"
+#include "tools/chat_names.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
+#include "tools/password_checker.hpp"
 #include "tools/serve_options.hpp"
 #include "tools/units.hpp"
 
@@ -16,6 +18,9 @@ struct ChatOptions {
   ServerSettings settings{"tcp://127.0.0.1:7070"};
   chat::ServiceOptions service;
   ChatHistoryOptions history;  // without a directory: in memory alone
+  std::string reserved;        // files
+  std::string operators;
+  std::string reserve;  // a name
   std::uint64_t members_max = service.hub.members_max;
   std::uint64_t rooms_max = service.hub.rooms_max;
   std::uint64_t room_members_max = service.hub.room_members_max;
@@ -128,6 +133,21 @@ void add_history(CLI::App& app, ChatOptions& options) {
       ->group(group);
 }
 
+void add_names(CLI::App& app, ChatOptions& options) {
+  const char* group = "Names";
+  const auto add = [&](const char* name, const char* type, const char* text, std::string& target) {
+    return add_text(app, name, type, "", text,
+                    [&target](const std::string& value) { target = value; })
+        ->group(group);
+  };
+  add("--reserved", "FILE", "names that only who knows their password may have", options.reserved);
+  add("--operators", "FILE", "of these, names that may kick, ban and mute in each room",
+      options.operators);
+  add("--reserve", "NAME",
+      "read a password from standard input, print the line for --reserved, and end",
+      options.reserve);
+}
+
 void settle(ChatOptions& options) {
   settle(options.settings);
   for (const Url& url : options.settings.serve.listen) {
@@ -177,6 +197,7 @@ void add_chat(CLI::App& app, int& exit_code) {
   add_server_options(app, options->settings, "tcp:// or tls://HOST:PORT, unix:/PATH or unix:@NAME");
   add_limits(app, *options);
   add_history(app, *options);
+  add_names(app, *options);
   add_time_limits(app, options->settings);
   add_socket_options(app, options->settings);
   add_tls_server_options(app, options->settings.tls);
@@ -185,6 +206,15 @@ void add_chat(CLI::App& app, int& exit_code) {
       fmt::format("{}\n\n{}\n\n{}\n\n{}", examples, server_output_help, signals, server_end_help));
   app.callback([options, &exit_code] {
     settle(*options);
+    if (!options->reserve.empty()) {
+      return reserve_chat_name(options->reserve, options->service.hub.name_bytes_max);
+    }
+    ChatNames names =
+        read_chat_names(options->reserved, options->operators, options->service.hub.name_bytes_max);
+    PasswordChecker passwords;
+    passwords.set_hashes(std::move(names.hashes));
+    options->service.roster = std::move(names.roster);
+    options->service.passwords = &passwords;
     std::unique_ptr<ChatHistory> history;
     if (!options->history.directory.empty()) {
       history = std::make_unique<ChatHistory>(options->history);
@@ -202,6 +232,7 @@ void add_chat(CLI::App& app, int& exit_code) {
       }
       return door;
     };
+    serve_options.ending = [&passwords] { passwords.stop(); };
     serve_options.draining = [&service] { service.drain(); };
     exit_code = serve(serve_options);
   });

@@ -27,6 +27,23 @@ void fill_closed_streams();
 // Whether the program was started with SIGHUP ignored, as nohup does. Ask before watching signals.
 bool ignores_hangup();
 
+// While it lives, what is typed on a terminal is not shown, and no key makes a signal, which would
+// leave the terminal like that.
+class HiddenInput {
+ public:
+  HiddenInput();
+  ~HiddenInput();
+  HiddenInput(const HiddenInput&) = delete;
+  HiddenInput& operator=(const HiddenInput&) = delete;
+
+  // False: standard input is no terminal, and there is nothing to hide.
+  bool is_hidden() const { return state_ != nullptr; }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // Interrupts reads and writes of the functions below, from any thread, for good.
 class Interrupt {
  public:

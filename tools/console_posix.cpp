@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,22 @@ std::error_code last_error() { return {errno, std::generic_category()}; }
 int number(Stream stream) { return static_cast<int>(stream); }
 
 }  // namespace
+
+struct HiddenInput::State {
+  termios before;
+};
+
+HiddenInput::HiddenInput() {
+  termios settings{};
+  if (!is_terminal(Stream::input) || ::tcgetattr(STDIN_FILENO, &settings) != 0) return;
+  state_ = std::make_unique<State>(State{settings});
+  settings.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
+  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
+}
+
+HiddenInput::~HiddenInput() {
+  if (state_ != nullptr) ::tcsetattr(STDIN_FILENO, TCSANOW, &state_->before);
+}
 
 struct Interrupt::State {
   std::array<int, 2> pipe{-1, -1};

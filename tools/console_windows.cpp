@@ -56,6 +56,22 @@ std::error_code error_from(DWORD error) {
 // before the call has begun to wait, and none at all on the pipes of Wine. So calls are made on a
 // thread of their own. Whoever is interrupted leaves it behind: it touches nothing but this state,
 // which it shares, and ends with the process if its call never does.
+struct HiddenInput::State {
+  DWORD before;
+};
+
+HiddenInput::HiddenInput() {
+  DWORD mode = 0;
+  if (!::GetConsoleMode(handle_of(Stream::input), &mode)) return;
+  state_ = std::make_unique<State>(State{mode});
+  constexpr DWORD shown = ENABLE_ECHO_INPUT | ENABLE_PROCESSED_INPUT;
+  ::SetConsoleMode(handle_of(Stream::input), mode & ~shown);
+}
+
+HiddenInput::~HiddenInput() {
+  if (state_ != nullptr) ::SetConsoleMode(handle_of(Stream::input), state_->before);
+}
+
 struct Interrupt::State : std::enable_shared_from_this<Interrupt::State> {
   enum class Step : std::uint8_t { idle, asked, done };
 

@@ -106,6 +106,19 @@ void reload(TlsContext& tls, const ServeOptions& options) {
   }
 }
 
+class Ending {
+ public:
+  explicit Ending(const std::function<void()>& call) : call_(call) {}
+  ~Ending() {
+    if (call_) call_();
+  }
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+
+ private:
+  const std::function<void()>& call_;
+};
+
 void log_start(const ServerOptions& options, const DescriptorLimit& limit) {
   log(LogLevel::info, "serving with {} worker{} on {}", options.workers,
       options.workers == 1 ? "" : "s", Reactor::poller_name());
@@ -134,6 +147,7 @@ int serve(const ServeOptions& options) {
   ServerOptions server_options = options.server;
   server_options.listener.accept_failed = limited_warning();
   Server server(server_options);
+  const Ending ending(options.ending);
   std::vector<Endpoint> bound;
   std::string announcement;
   std::shared_ptr<TlsContext> tls;

@@ -8,6 +8,7 @@
 #include "src/chat/spoke.hpp"
 #include "src/protocols/chat/lines.hpp"
 #include "src/protocols/chat/record.hpp"
+#include "src/protocols/chat/text.hpp"
 
 namespace tern::chat {
 namespace {
@@ -23,7 +24,9 @@ UnixTime system_time() {
 }  // namespace
 
 HubHost::HubHost(const ServiceOptions& options, Reactor& reactor)
-    : options_(options), reactor_(reactor), hub_(options.hub, *this) {}
+    : options_(options), reactor_(reactor), hub_(options.hub, *this) {
+  hub_.set_roster(options.roster);
+}
 
 void HubHost::take(Requests requests) {
   if (inbox_.empty()) {
@@ -50,23 +53,52 @@ void HubHost::carry_out(const Requests& requests) {
   const UnixTime now = options_.clock ? options_.clock() : system_time();
   std::size_t commands = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    const Request& request = requests[i];
-    switch (request.kind) {
-      case Request::Kind::arrive:
-        hub_.arrive(request.member);
-        break;
-      case Request::Kind::command:
-        hub_.handle(request.member, request.command, now);
-        ++commands;
-        break;
-      case Request::Kind::gone:
-        hub_.gone(request.member, request.why);
-        break;
-    }
-    const bool is_last = i + 1 == requests.size() || requests[i + 1].member != request.member;
+    if (carry_out(requests[i], now)) ++commands;
+    const MemberId member = requests[i].member;
+    const bool is_last = i + 1 == requests.size() || requests[i + 1].member != member;
     if (!is_last || commands == 0) continue;
-    acknowledge(request.member, std::exchange(commands, 0));
+    acknowledge(member, std::exchange(commands, 0));
   }
+}
+
+// True: a command is done with.
+bool HubHost::carry_out(const Request& request, UnixTime now) {
+  switch (request.kind) {
+    case Request::Kind::arrive:
+      hub_.arrive(request.member);
+      return false;
+    case Request::Kind::gone:
+      held_.erase(request.member);
+      hub_.gone(request.member, request.why);
+      return false;
+    case Request::Kind::command:
+      break;
+  }
+  if (const auto held = held_.find(request.member); held != held_.end()) {
+    held->second.push_back(request);
+    return false;
+  }
+  hub_.handle(request.member, request.command, now);
+  if (!hub_.is_verifying(request.member)) return true;
+  held_.try_emplace(request.member);
+  return false;
+}
+
+void HubHost::verified(MemberId member, Verdict verdict) {
+  const auto held = held_.find(member);
+  if (held == held_.end()) return;  // it has gone meanwhile
+  Requests requests = std::move(held->second);
+  held_.erase(held);
+  hub_.verified(member, verdict);
+  acknowledge(member, 1);
+  inbox_.insert(inbox_.begin(), std::make_move_iterator(requests.begin()),
+                std::make_move_iterator(requests.end()));
+  work();
+}
+
+void HubHost::set_roster(Roster roster) {
+  hub_.set_roster(std::move(roster));
+  work();
 }
 
 // Whatever anybody hears is on its way to the disk before.
@@ -174,6 +206,14 @@ void HubHost::exited(RoomId room, MemberId member) {
   if (std::all_of(it->second.begin(), it->second.end(), is_zero)) present_.erase(it);
   spokes_[spoke_of(member)].outbox.push_back(
       {.kind = Delivery::Kind::exit, .member = member, .room = room});
+}
+
+void HubHost::verify(MemberId member, std::string_view name, std::string_view password) {
+  const auto done = [this, member](Verdict verdict) {
+    reactor_.post([this, member, verdict] { verified(member, verdict); });
+  };
+  if (options_.passwords == nullptr) return done(Verdict::wrong);
+  options_.passwords->check(folded(name), std::string(password), done);
 }
 
 void HubHost::kept(std::string_view room, const Message& message) {

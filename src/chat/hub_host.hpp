@@ -23,6 +23,7 @@ class HubHost final : private Outlet {
 
   // THREAD: the hub's reactor. May be called while it is at work: then it comes next.
   void take(Requests requests);
+  void set_roster(Roster roster);
   // A reactor has sent what it was given.
   void applied(std::size_t spoke, std::size_t bytes);
   // THREAD: any, for the request of one.
@@ -40,11 +41,14 @@ class HubHost final : private Outlet {
   void tell_room(RoomId room, MemberId except, const Event& event) override;
   void entered(RoomId room, MemberId member) override;
   void exited(RoomId room, MemberId member) override;
+  void verify(MemberId member, std::string_view name, std::string_view password) override;
   void kept(std::string_view room, const Message& message) override;
   void dismissed(MemberId member) override;
 
   void work();
   void carry_out(const Requests& requests);
+  bool carry_out(const Request& request, UnixTime now);
+  void verified(MemberId member, Verdict verdict);
   void acknowledge(MemberId member, std::size_t count);
   void record();
   void flush();
@@ -58,6 +62,8 @@ class HubHost final : private Outlet {
   // How many members of a room are on each spoke: who has nobody there is told nothing.
   std::unordered_map<RoomId, std::vector<std::uint32_t>> present_;
   Requests inbox_;
+  // What members sent after a password, until it has been looked at: at most in_flight_max each.
+  std::unordered_map<MemberId, Requests> held_;
   std::string text_;
   std::string records_;  // of this batch
   bool is_busy_ = false;

@@ -78,6 +78,12 @@ void Service::restore(const std::string& room, Message message) {
   host_->restore(room, std::move(message));
 }
 
+void Service::set_roster(Roster roster) {
+  host_->reactor().post([host = host_.get(), roster = std::move(roster)]() mutable {
+    host->set_roster(std::move(roster));
+  });
+}
+
 const Hub& Service::hub() const { return host_->hub(); }
 
 std::size_t Service::sessions() const {

@@ -55,8 +55,19 @@ class Journal {
   virtual void rewrite(std::string_view records) = 0;
 };
 
+// Who knows the passwords of reserved names.
+//   THREAD  check() on the hub's reactor, which it must not hold up; `done` once, from any thread.
+//           It must not be called any more when the reactors are destroyed.
+class Passwords {
+ public:
+  virtual ~Passwords() = default;
+  virtual void check(const std::string& name, std::string password,
+                     std::function<void(Verdict)> done) = 0;
+};
+
 struct ServiceOptions {
   HubLimits hub;
+  Roster roster;
   // Bytes queued for one member above which it is no longer told who comes and goes ...
   std::size_t output_soft_bytes = 64 * 1024;
   // ... and above which it is told that it is too slow, and disconnected.
@@ -74,6 +85,8 @@ struct ServiceOptions {
   std::size_t unapplied_bytes_max = 4 * 1024 * 1024;
   // Null: history ends with the server. Must outlive the service.
   Journal* journal = nullptr;
+  // Null: no password is right. Must outlive the reactors.
+  Passwords* passwords = nullptr;
   // Seconds since 1970; by default the system's clock.
   std::function<UnixTime()> clock = {};
 };
@@ -98,6 +111,8 @@ class Service {
 
   // Before the reactors run, after the first door(): a line of history from an earlier run.
   void restore(const std::string& room, Message message);
+  // Any thread.
+  void set_roster(Roster roster);
 
   // For tests, while no reactor runs.
   const Hub& hub() const;

@@ -122,7 +122,7 @@ class Talk(Case):
         alice.until(r'\[lobby\] -- carol joined')
         bob.until(r'\[lobby\] -- carol joined')
         bob.expect_answer('/kick carol',
-                          '!! that is for alice, who has been here for longest; ask there')
+                          '!! that is for alice, who has been here for longest, and for operators')
         alice.say('/kick bob too loud')
         for member in (alice, bob, carol):
             member.expect('[lobby] -- bob was kicked by alice: too loud')

@@ -80,6 +80,7 @@ TEST_CASE("chat lines: commands") {
   CHECK(parsed("/topic").text.empty());
   CHECK(parsed("/topic a b").text == "a b");
   CHECK(parsed("/history 12").count == 12);
+  CHECK(parsed("/nick alice open  sesame").text == "open  sesame");
   CHECK(parsed("/kick bob").name == "bob");
   CHECK(parsed("/kick bob  too loud").text == "too loud");
   CHECK(parsed("/ban").kind == Command::Kind::ban);
@@ -98,8 +99,7 @@ TEST_CASE("chat lines: what is wrong is answered with what would be right") {
   for (const Row& row : {
            Row{"/jion lobby", "!! /jion is no command; /help lists them all\n"},
            Row{"/", "!! / is no command; /help lists them all\n"},
-           Row{"/nick", "!! write /nick NAME\n"},
-           Row{"/nick a b", "!! write /nick NAME\n"},
+           Row{"/nick", "!! write /nick NAME [PASSWORD]\n"},
            Row{"/join", "!! write /join ROOM\n"},
            Row{"/msg bob", "!! write /msg NAME TEXT\n"},
            Row{"/me ", "!! write /me TEXT\n"},

@@ -45,7 +45,8 @@ TEST_CASE("chat moderation: only who has been there for longest may, and is told
   for (const char* line :
        {"/kick carol", "/ban carol", "/unban carol", "/mute carol", "/unmute carol"}) {
     stage.line(2, line);
-    CHECK(stage.take(2) == "!! that is for alice, who has been here for longest; ask there\n");
+    CHECK(stage.take(2) ==
+          "!! that is for alice, who has been here for longest, and for operators\n");
   }
   CHECK(stage.heard[3].empty());
   stage.line(1, "/who");
@@ -58,7 +59,7 @@ TEST_CASE("chat moderation: only who has been there for longest may, and is told
   stage.line(1, "/join lobby");  // who comes again is the last
   stage.heard.clear();
   stage.line(1, "/kick bob");
-  CHECK(stage.take(1) == "!! that is for bob, who has been here for longest; ask there\n");
+  CHECK(stage.take(1) == "!! that is for bob, who has been here for longest, and for operators\n");
   stage.hub.gone(2, Leaving::lost);
   CHECK(stage.take(3).ends_with("-- you moderate lobby now; /help kick and /help ban tell more\n"));
   // Who leaves last hands nothing on; the next one begins anew.

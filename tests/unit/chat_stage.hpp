@@ -42,6 +42,7 @@ class Stage final : public Outlet {
   std::map<MemberId, std::string> heard;
   std::map<RoomId, std::set<MemberId>> rooms;
   std::set<MemberId> gone;
+  std::string asked;  // "name password", of the last verify()
 
  private:
   void tell(MemberId member, const Event& event) override {
@@ -55,6 +56,9 @@ class Stage final : public Outlet {
   }
   void entered(RoomId room, MemberId member) override { CHECK(rooms[room].insert(member).second); }
   void exited(RoomId room, MemberId member) override { CHECK(rooms[room].erase(member) == 1); }
+  void verify(MemberId, std::string_view name, std::string_view password) override {
+    asked = std::string(name) + " " + std::string(password);
+  }
   void dismissed(MemberId member) override { gone.insert(member); }
 };
 

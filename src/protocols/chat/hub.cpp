@@ -7,12 +7,6 @@
 #include "src/protocols/chat/text.hpp"
 
 namespace tern::chat {
-namespace {
-
-constexpr std::string_view guest_prefix = "guest-";
-
-}  // namespace
-
 bool is_presence(Event::Kind kind) {
   return kind == Event::Kind::joined || kind == Event::Kind::left || kind == Event::Kind::renamed;
 }
@@ -37,9 +31,6 @@ void Hub::arrive(MemberId id) {
   nicknames_.emplace(member.nickname, &member);
   outlet_.tell(id, {.kind = Event::Kind::welcome, .actor = member.nickname});
 }
-
-// No guest's name comes back: who left must not be taken for who came.
-std::string Hub::guest_name() { return std::string(guest_prefix) + std::to_string(next_guest_++); }
 
 void Hub::gone(MemberId id, Leaving why) {
   const auto it = members_.find(id);
@@ -88,7 +79,7 @@ void Hub::handle(MemberId id, const Command& command, UnixTime now) {
     case Command::Kind::whisper:
       return whisper(member, command);
     case Command::Kind::nick:
-      return rename(member, command.name);
+      return rename(member, command);
     case Command::Kind::join:
       return join(member, command.name);
     case Command::Kind::leave:
@@ -120,7 +111,7 @@ void Hub::handle(MemberId id, const Command& command, UnixTime now) {
 void Hub::say(Member& member, const Command& command, UnixTime now) {
   Room* room = room_of(member, {});
   if (room == nullptr) return;
-  if (room->holds(room->muted, member)) return refuse(member, Problem::muted, room->name);
+  if (is_restrained(room->muted, member)) return refuse(member, Problem::muted, room->name);
   const bool is_emote = command.kind == Command::Kind::emote;
   outlet_.tell_room(room->id, member.id,
                     {.kind = is_emote ? Event::Kind::emoted : Event::Kind::said,
@@ -144,32 +135,6 @@ void Hub::whisper(const Member& member, const Command& command) {
   outlet_.tell(member.id, {.kind = Event::Kind::whispered, .name = other.nickname});
 }
 
-void Hub::rename(Member& member, const std::string& name) {
-  if (!is_name(name, limits_.name_bytes_max)) {
-    return refuse(member, Problem::bad_nickname, name, limits_.name_bytes_max);
-  }
-  const std::string key = folded(name);
-  if (key.starts_with(guest_prefix) && key != folded(member.nickname)) {
-    return refuse(member, Problem::guest_name, name);
-  }
-  const auto holder = nicknames_.find(key);
-  if (holder != nicknames_.end() && holder->second != &member) {
-    return refuse(member, Problem::name_taken, name);
-  }
-  if (holder == nicknames_.end()) {
-    nicknames_.emplace(key, &member);
-    nicknames_.erase(folded(member.nickname));
-  }
-  const std::string before = std::exchange(member.nickname, name);
-  outlet_.tell(member.id, {.kind = Event::Kind::you_renamed, .name = name});
-  if (before == name) return;
-  for (const Member::Place& place : member.places) {
-    outlet_.tell_room(
-        place.room->id, member.id,
-        {.kind = Event::Kind::renamed, .room = place.room->name, .actor = before, .name = name});
-  }
-}
-
 void Hub::join(Member& member, const std::string& name) {
   Room* room = find_room(name);
   if (room != nullptr && member.is_in(*room)) {  // then it becomes the current one
@@ -177,7 +142,7 @@ void Hub::join(Member& member, const std::string& name) {
     std::rotate(place, place + 1, member.places.end());
     return outlet_.tell(member.id, {.kind = Event::Kind::talking, .room = room->name});
   }
-  if (room != nullptr && room->holds(room->banned, member)) {
+  if (room != nullptr && is_restrained(room->banned, member)) {
     return refuse(member, Problem::banned, room->name);
   }
   if (member.places.size() >= limits_.joins_max) {
@@ -226,7 +191,7 @@ void Hub::topic(const Member& member, const std::string& text) {
     return outlet_.tell(member.id,
                         {.kind = Event::Kind::topic, .room = room->name, .text = room->topic});
   }
-  if (room->holds(room->muted, member)) return refuse(member, Problem::muted, room->name);
+  if (is_restrained(room->muted, member)) return refuse(member, Problem::muted, room->name);
   if (text.size() > limits_.topic_bytes_max) {
     return refuse(member, Problem::topic_long, {}, limits_.topic_bytes_max);
   }
@@ -268,7 +233,7 @@ void Hub::list_members(const Member& member, const std::string& name) {
   std::vector<MemberSummary> rows;
   for (const Member* other : room->members) {
     if (rows.size() == limits_.members_listed_max) break;
-    rows.push_back({other->nickname, other == room->moderator()});
+    rows.push_back({other->nickname, other == room->moderator() || is_operator(other->nickname)});
   }
   std::sort(rows.begin(), rows.end(), [](const MemberSummary& left, const MemberSummary& right) {
     return left.name < right.name;

@@ -30,6 +30,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,6 +64,23 @@ struct HubLimits {
   std::size_t members_listed_max = 200;
   // Bans of each room, and mutes.
   std::size_t restraints_max = 100;
+  // A member that has been wrong so often about a password is dismissed.
+  unsigned wrong_passwords_max = 3;
+};
+
+// Names that only who knows their passwords may have; all folded (text.hpp).
+struct Roster {
+  std::set<std::string> reserved;
+  // May moderate every room, and are moderated by each other alone. One that is not reserved does
+  // not count: anybody could take the name.
+  std::set<std::string> operators;
+};
+
+// What came of looking at a password.
+enum class Verdict : std::uint8_t {
+  right,
+  wrong,
+  busy,  // it has not been looked at: too many were to be
 };
 
 struct Command {
@@ -70,7 +88,7 @@ struct Command {
     say,      // text, in the current room
     emote,    // text
     whisper,  // name, text
-    nick,     // name
+    nick,     // name; text: its password, or empty
     join,     // name: a room
     leave,    // name: a room, or empty: the current one
     topic,    // text; empty: show it
@@ -98,21 +116,27 @@ enum class Leaving : std::uint8_t { room, quit, lost, too_slow, flooding, idle }
 
 enum class Problem : std::uint8_t {
   none,
-  server_full,    // limit
-  no_room,        // the member is in none
-  not_in_room,    // name
-  no_such_room,   // name
-  bad_room_name,  // name, limit
-  room_full,      // name, limit
-  rooms_full,     // limit
-  joins_full,     // limit
-  bad_nickname,   // name, limit
-  guest_name,     // name
-  name_taken,     // name
-  nobody,         // name
-  topic_long,     // limit
-  not_moderator,  // name: who is
-  not_here,       // name: of no member of the current room
+  server_full,      // limit
+  no_room,          // the member is in none
+  not_in_room,      // name
+  no_such_room,     // name
+  bad_room_name,    // name, limit
+  room_full,        // name, limit
+  rooms_full,       // limit
+  joins_full,       // limit
+  bad_nickname,     // name, limit
+  guest_name,       // name
+  name_taken,       // name
+  name_reserved,    // name
+  name_free,        // name: a password was given for it
+  wrong_password,   // name
+  wrong_passwords,  // limit
+  password_busy,    // name
+  nobody,           // name
+  topic_long,       // limit
+  not_moderator,    // name: who is
+  moderates_all,    // name: of an operator
+  not_here,         // name: of no member of the current room
   yourself,
   banned,           // name: the room
   muted,            // name: the room
@@ -197,6 +221,9 @@ class Outlet {
   virtual void tell_room(RoomId room, MemberId except, const Event& event) = 0;
   virtual void entered(RoomId room, MemberId member) = 0;
   virtual void exited(RoomId room, MemberId member) = 0;
+  // Whether that is the name's password: the answer is to be given to verified(), later and once.
+  virtual void verify(MemberId /*member*/, std::string_view /*name*/,
+                      std::string_view /*password*/) {}
   // A room's history has one line more.
   virtual void kept(std::string_view /*room*/, const Message& /*message*/) {}
   // The hub has forgotten the member; its connection is to be ended.
@@ -218,6 +245,12 @@ class Hub {
   // A command of a member that is not here (any more) does nothing. REQUIRES checked text without
   // line breaks in `text`; names are checked here.
   void handle(MemberId member, const Command& command, UnixTime now);
+  // The answer to Outlet::verify(). Nothing for a member that is not here (any more).
+  void verified(MemberId member, Verdict verdict);
+  // Whether the answer is still to come: the member's next commands had better wait for it.
+  bool is_verifying(MemberId member) const;
+  // Who has a name that is reserved from now on gets a guest's name.
+  void set_roster(Roster roster);
   // Its connection is gone or going: others are told. Nothing for a member that is not here.
   void gone(MemberId member, Leaving why);
 
@@ -242,7 +275,8 @@ class Hub {
 
   void say(Member& member, const Command& command, UnixTime now);
   void whisper(const Member& member, const Command& command);
-  void rename(Member& member, const std::string& name);
+  void rename(Member& member, const Command& command);
+  void take_name(Member& member, const std::string& name);
   void join(Member& member, const std::string& name);
   void leave(Member& member, const std::string& name);
   void topic(const Member& member, const std::string& text);
@@ -257,6 +291,8 @@ class Hub {
   void mute(const Member& moderator, Room& room, const std::string& name);
   void lift(const Member& moderator, Room& room, const Command& command);
   void list_restraints(const Member& member, const Room& room, Command::Kind kind);
+  bool is_operator(std::string_view name) const;
+  bool is_restrained(const Restraints& list, const Member& member) const;
   bool restrain(const Member& moderator, Restraints& list, const std::string& name);
   void expel(Room& room, Member& member);
   // Null: it has been told why not.
@@ -281,7 +317,8 @@ class Hub {
   const HubLimits limits_;
   Outlet& outlet_;
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
-  std::unordered_map<std::string, Member*> nicknames_;            // folded
+  std::unordered_map<std::string, Member*> nicknames_;  // folded
+  Roster roster_;
   std::unordered_map<std::string, std::unique_ptr<Room>> rooms_;  // folded
   std::list<Room*> empty_rooms_;                                  // the longest empty one first
   RoomId next_room_ = 1;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "src/protocols/chat/hub.hpp"
-#include "src/protocols/chat/text.hpp"
 
 namespace tern::chat {
 
@@ -21,7 +20,6 @@ struct Hub::Restraint {
 
 struct Hub::Room {
   Member* moderator() const { return members.front(); }  // REQUIRES members
-  static bool holds(const Restraints& list, const Member& member);
 
   RoomId id = 0;
   std::string key;   // folded
@@ -56,15 +54,9 @@ struct Hub::Member {
 
   MemberId id = 0;
   std::string nickname;
+  std::string claim;  // the name whose password is being looked at; empty: none
+  unsigned wrong_passwords = 0;
   std::vector<Place> places;  // the current room is the last
 };
-
-inline bool Hub::Room::holds(const Restraints& list, const Member& member) {
-  if (list.empty()) return false;
-  const std::string key = folded(member.nickname);
-  return std::any_of(list.begin(), list.end(), [&](const Restraint& restraint) {
-    return restraint.member == member.id || restraint.key == key;
-  });
-}
 
 }  // namespace tern::chat

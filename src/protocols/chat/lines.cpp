@@ -18,7 +18,7 @@ struct Usage {
 };
 
 constexpr std::array usages{
-    Usage{"nick", Command::Kind::nick, "/nick NAME", "change your name"},
+    Usage{"nick", Command::Kind::nick, "/nick NAME [PASSWORD]", "change your name"},
     Usage{"join", Command::Kind::join, "/join ROOM", "enter a room, or talk in it from now on"},
     Usage{"leave", Command::Kind::leave, "/leave [ROOM]", "leave the current room, or that one"},
     Usage{"rooms", Command::Kind::rooms, "/rooms", "the rooms there are, the fullest first"},
@@ -86,7 +86,7 @@ Command help(std::string_view about) {
   for (const Usage& usage : usages) {
     if (only != nullptr && only != &usage) continue;
     std::string form(usage.form);
-    form.resize(std::max<std::size_t>(form.size(), 19), ' ');
+    form.resize(std::max<std::size_t>(form.size(), 22), ' ');
     text += "-- " + form + " " + std::string(usage.meaning) + "\n";
   }
   if (only == nullptr) {
@@ -106,7 +106,6 @@ Command parse_command(const Usage& usage, std::string_view rest) {
     case Command::Kind::rooms:
     case Command::Kind::quit:
       return command;
-    case Command::Kind::nick:
     case Command::Kind::join:
     case Command::Kind::unban:
     case Command::Kind::unmute:
@@ -124,6 +123,7 @@ Command parse_command(const Usage& usage, std::string_view rest) {
     case Command::Kind::emote:
       command.text = trimmed(rest);
       return command.text.empty() ? refuse_form(usage) : command;
+    case Command::Kind::nick:
     case Command::Kind::kick:
       command.name = take_word(rest);
       command.text = trimmed(rest);

@@ -94,12 +94,24 @@ std::string problem_text(const Event& event) {
       return "names that begin with guest- are given by the server; choose another one";
     case Problem::name_taken:
       return name + " is somebody else's name; choose another one";
+    case Problem::name_reserved:
+      return name + " is reserved; if it is yours, write /nick " + name + " PASSWORD";
+    case Problem::name_free:
+      return name + " is not reserved and has no password; write /nick " + name;
+    case Problem::wrong_password:
+      return "that is not the password of " + name;
+    case Problem::wrong_passwords:
+      return "that makes " + limit + " wrong passwords; goodbye";
+    case Problem::password_busy:
+      return "too many passwords are being tried; try /nick " + name + " again in a while";
     case Problem::nobody:
       return "nobody is called " + name + "; /who lists the names in your room";
     case Problem::topic_long:
       return "a topic has at most " + limit + " bytes; write a shorter one";
     case Problem::not_moderator:
-      return "that is for " + name + ", who has been here for longest; ask there";
+      return "that is for " + name + ", who has been here for longest, and for operators";
+    case Problem::moderates_all:
+      return name + " is an operator of this server; operators alone may do that";
     case Problem::not_here:
       return name + " is not in this room; /who lists who is";
     case Problem::yourself:

@@ -1,7 +1,8 @@
 // Who keeps order in a room, and how: kicks, bans and mutes.
 //
 //   The right belongs to who has been in the room for longest, and goes on to the next when that
-//   one leaves; so it is always somebody who is there. Bans and mutes belong to the room: they stay
+//   one leaves; so it is always somebody who is there. Operators have it in each room that they are
+//   in, and only another operator has it over them. Bans and mutes belong to the room: they stay
 //   when the moderator goes, and as long as the room is kept.
 #include <algorithm>
 #include <utility>
@@ -17,8 +18,12 @@ void Hub::moderate(Member& member, const Command& command) {
   if (room == nullptr) return;
   // Who is banned is no secret, and has to be seen to be lifted.
   if (command.name.empty()) return list_restraints(member, *room, command.kind);
-  if (room->moderator() != &member) {
+  if (room->moderator() != &member && !is_operator(member.nickname)) {
     return refuse(member, Problem::not_moderator, room->moderator()->nickname);
+  }
+  const bool lifts = command.kind == Command::Kind::unban || command.kind == Command::Kind::unmute;
+  if (!lifts && is_operator(command.name) && !is_operator(member.nickname)) {
+    return refuse(member, Problem::moderates_all, command.name);
   }
   switch (command.kind) {
     case Command::Kind::kick:
@@ -30,6 +35,20 @@ void Hub::moderate(Member& member, const Command& command) {
     default:
       return lift(member, *room, command);
   }
+}
+
+bool Hub::is_operator(std::string_view name) const {
+  if (roster_.operators.empty()) return false;
+  const std::string key = folded(name);
+  return roster_.operators.contains(key) && roster_.reserved.contains(key);
+}
+
+bool Hub::is_restrained(const Restraints& list, const Member& member) const {
+  if (list.empty() || is_operator(member.nickname)) return false;
+  const std::string key = folded(member.nickname);
+  return std::any_of(list.begin(), list.end(), [&](const Restraint& restraint) {
+    return restraint.member == member.id || restraint.key == key;
+  });
 }
 
 void Hub::list_restraints(const Member& member, const Room& room, Command::Kind kind) {
