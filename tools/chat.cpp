@@ -1,179 +1,20 @@
 // tern chat: rooms, nicknames and presence, for everybody who can send a line.
 #include <algorithm>
 #include <memory>
+#include <set>
+#include <utility>
 
 #include "src/chat/service.hpp"
 #include "tools/chat_history.hpp"
 #include "tools/chat_names.hpp"
+#include "tools/chat_options.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
+#include "tools/configuration.hpp"
 #include "tools/password_checker.hpp"
-#include "tools/serve_options.hpp"
-#include "tools/units.hpp"
 
 namespace tern::tool {
 namespace {
-
-struct ChatOptions {
-  ServerSettings settings{"tcp://127.0.0.1:7070"};
-  chat::ServiceOptions service;
-  ChatHistoryOptions history;  // without a directory: in memory alone
-  std::string reserved;        // files
-  std::string operators;
-  std::string reserve;  // a name
-  std::uint64_t members_max = service.hub.members_max;
-  std::uint64_t rooms_max = service.hub.rooms_max;
-  std::uint64_t room_members_max = service.hub.room_members_max;
-  std::uint64_t joins_max = service.hub.joins_max;
-  std::uint64_t history_lines = service.hub.history_lines_max;
-  std::uint64_t replay_lines = service.hub.replay_lines_max;
-};
-
-// Who comes when the server is full is told so; this many at once are.
-constexpr std::size_t refused_at_once = 1000;
-// A /rooms or a replayed history must fit.
-constexpr std::size_t hard_limit_bytes_min = 64 * 1024;
-constexpr std::size_t history_bytes_largest = 32 * 1024;
-
-// "off", "5" or "5,20": lines a second, and how many at once.
-chat::TokenRate read_flood(const std::string& text) {
-  if (text == "off") return {};
-  std::uint64_t rate = 0;
-  std::uint64_t burst = 0;
-  std::string problem;
-  const std::size_t comma = text.find(',');
-  bool good = parse_count(text.substr(0, comma), rate, problem) && rate > 0 && rate <= 1'000'000;
-  if (comma == std::string::npos) {
-    burst = std::max<std::uint64_t>(4 * rate, 1);
-  } else {
-    good = good && parse_count(text.substr(comma + 1), burst, problem);
-  }
-  if (!good || burst < 1 || burst > 1'000'000) {
-    refuse("--flood", text, "a rate of lines",
-           "off, RATE or RATE,BURST (such as 5,20): lines a second, and at once");
-  }
-  return {Duration(std::chrono::seconds(1)) / static_cast<Duration::rep>(rate),
-          static_cast<std::uint32_t>(burst)};
-}
-
-Duration read_sync(const std::string& text) {
-  if (text == "always") return Duration::zero();
-  if (text == "off") return Duration::max();
-  Duration interval{};
-  std::string problem;
-  if (!parse_duration(text, interval, problem) || interval < std::chrono::milliseconds(1)) {
-    refuse("--fsync", text, "a time to sync", "always, off, or a duration such as 1s");
-  }
-  return interval;
-}
-
-void add_limits(CLI::App& app, ChatOptions& options) {
-  chat::ServiceOptions& service = options.service;
-  chat::HubLimits& hub = service.hub;
-  const char* group = "Limits";
-  add_count(app, "--max-members", options.members_max, "members at once; one more is told so", 1,
-            10'000'000)
-      ->group(group);
-  add_count(app, "--max-rooms", options.rooms_max,
-            "rooms; those without members are kept until their place is needed", 1, 10'000'000)
-      ->group(group);
-  add_count(app, "--max-room-members", options.room_members_max, "members of one room", 1,
-            10'000'000)
-      ->group(group);
-  add_count(app, "--max-joins", options.joins_max, "rooms that one member is in at once", 1, 1000)
-      ->group(group);
-  add_size(app, "--max-name", hub.name_bytes_max, "bytes of a nickname or a room's name", 10, 200)
-      ->group(group);
-  add_size(app, "--max-topic", hub.topic_bytes_max, "bytes of a room's topic", 1, 4096)
-      ->group(group);
-  add_count(app, "--history", options.history_lines,
-            "lines of each room that are kept for /history; 0: none", 0, 1000)
-      ->group(group);
-  add_count(app, "--replay", options.replay_lines, "of these, told to who joins; 0: none", 0, 1000)
-      ->group(group);
-  add_size(app, "--history-bytes", hub.history_bytes_max, "their text together, in each room", 1,
-           history_bytes_largest)
-      ->group(group);
-  add_size(app, "--soft-limit", service.output_soft_bytes,
-           "queued output above which a member is not told any more who comes and goes, and its "
-           "own lines wait",
-           1024)
-      ->group(group);
-  add_size(app, "--hard-limit", service.output_hard_bytes,
-           "queued output above which a member is disconnected as too slow", hard_limit_bytes_min)
-      ->group(group);
-  add_text(app, "--flood", "RATE", "5,20",
-           "lines a second that a member may send, and at once: faster ones wait; or off",
-           [&service](const std::string& text) { service.flood = read_flood(text); })
-      ->group(group);
-  add_duration(app, "--flood-patience", service.flood_patience,
-               "disconnect who sends too fast for so long without a break; 0: never")
-      ->group(group);
-  add_duration(app, "--ping", service.ping_interval,
-               "send a line where nothing has moved for so long; 0: never")
-      ->group(group);
-  add_duration(app, "--idle-timeout", service.idle_timeout,
-               "disconnect who has sent no line for so long; 0: never")
-      ->group(group);
-}
-
-void add_history(CLI::App& app, ChatOptions& options) {
-  ChatHistoryOptions& history = options.history;
-  const char* group = "History on disk";
-  add_text(app, "--data", "DIR", "", "keep the history in this directory, across restarts",
-           [&history](const std::string& text) { history.directory = text; })
-      ->group(group);
-  add_text(app, "--fsync", "WHEN", "1s",
-           "ask the disk to keep what was written: always (before anybody hears it), off, or this "
-           "often",
-           [&history](const std::string& text) { history.sync = read_sync(text); })
-      ->group(group);
-  add_size(app, "--data-max", history.bytes_max,
-           "a longer file is written anew, with what is still in the rooms' history", 1024)
-      ->group(group);
-}
-
-void add_names(CLI::App& app, ChatOptions& options) {
-  const char* group = "Names";
-  const auto add = [&](const char* name, const char* type, const char* text, std::string& target) {
-    return add_text(app, name, type, "", text,
-                    [&target](const std::string& value) { target = value; })
-        ->group(group);
-  };
-  add("--reserved", "FILE", "names that only who knows their password may have", options.reserved);
-  add("--operators", "FILE", "of these, names that may kick, ban and mute in each room",
-      options.operators);
-  add("--reserve", "NAME",
-      "read a password from standard input, print the line for --reserved, and end",
-      options.reserve);
-}
-
-void settle(ChatOptions& options) {
-  settle(options.settings);
-  for (const Url& url : options.settings.serve.listen) {
-    if (url.scheme != Scheme::udp) continue;
-    throw CommandError(exit_usage, fmt::format("--listen {}: a chat needs a stream; write "
-                                               "tcp://, tls:// or unix:",
-                                               url.to_string()));
-  }
-  chat::ServiceOptions& service = options.service;
-  if (service.output_soft_bytes > service.output_hard_bytes) {
-    throw CommandError(exit_usage,
-                       fmt::format("--soft-limit {} is above --hard-limit {}; write a lower one",
-                                   format_size(service.output_soft_bytes),
-                                   format_size(service.output_hard_bytes)));
-  }
-  service.hub.members_max = options.members_max;
-  service.hub.rooms_max = options.rooms_max;
-  service.hub.room_members_max = options.room_members_max;
-  service.hub.joins_max = options.joins_max;
-  service.hub.history_lines_max = options.history_lines;
-  service.hub.replay_lines_max = options.replay_lines;
-  ServerOptions& server = options.settings.serve.server;
-  server.listener.connections_max = service.hub.members_max + refused_at_once;
-  // The most of one member's lines that are read before it is known whether they may be.
-  server.reactor.receive_bytes = 16 * 1024;
-}
 
 constexpr std::string_view examples = R"(Examples:
   tern chat                                             TCP on 127.0.0.1:7070
@@ -181,60 +22,135 @@ constexpr std::string_view examples = R"(Examples:
   tern chat --listen tcp://[::]:7070 --listen tls://[::]:7443 \
     --tls-cert certs/cert.pem --tls-key certs/key.pem
   tern chat --max-members 5k --history 100 --flood 10,50 --data /var/lib/tern-chat
+  tern chat --config chat.toml --check-config           is it right?
 
 Members write lines: /join ROOM, then what they say; /help lists the commands. See docs/chat.md.)";
 
 constexpr std::string_view signals = R"(Signals:
-with TLS, SIGHUP reads certificates and keys again: new connections get the new ones,
-others live on, and a bad file changes nothing. SIGTERM, SIGINT, and SIGHUP without TLS, drain:
-members are told and disconnected; what they have not read after --drain-timeout is lost; exit code
-0. A second signal ends at once (exit code 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP).)";
+SIGHUP reads --config, --reserved, --operators, certificates and keys again: nobody is disconnected,
+and a bad file changes nothing; what needs a restart is said. SIGTERM, SIGINT, and SIGHUP with
+nothing to read, drain: members are told and disconnected; what they have not read after
+--drain-timeout is lost; exit code 0. A second signal ends at once (exit code 130 for SIGINT, 143
+for SIGTERM, 129 for SIGHUP).)";
+
+const std::set<std::string> not_in_files{"config", "check-config", "reserve"};
+
+// What a running server takes from a changed file.
+const std::set<std::string> reloadable{
+    "max-rooms", "max-room-members", "max-joins",  "max-name",   "max-topic", "history",
+    "replay",    "history-bytes",    "soft-limit", "hard-limit", "flood",     "flood-patience",
+    "ping",      "idle-timeout",     "reserved",   "operators",  "log-level", "quiet",
+};
+
+// A chat server and what its options are now.
+class Chat {
+ public:
+  explicit Chat(CLI::App& app, ChatOptions& options)
+      : options_(options), given_(said_options(app)) {
+    names_ = read(app, options_);
+    said_ = said_options(app);
+  }
+
+  int run() {
+    if (options_.checks) return check();
+    passwords_.set_hashes(std::move(names_.hashes));
+    options_.service.roster = std::move(names_.roster);
+    options_.service.passwords = &passwords_;
+    if (!options_.history.directory.empty()) {
+      history_ = std::make_unique<ChatHistory>(options_.history);
+      options_.service.journal = history_.get();
+    }
+    chat::Service service(options_.service);
+    ServeOptions& serve_options = options_.settings.serve;
+    serve_options.protocol = [this, &service](Reactor& reactor) { return door(service, reactor); };
+    serve_options.ending = [this] { passwords_.stop(); };
+    serve_options.draining = [&service] { service.drain(); };
+    if (!options_.config.empty() || !options_.reserved.empty()) {
+      serve_options.reload_settings = [this, &service] { reload(service); };
+    }
+    return serve(serve_options);
+  }
+
+ private:
+  static ChatNames read(CLI::App& app, ChatOptions& options) {
+    if (!options.config.empty()) apply_configuration(app, options.config, not_in_files);
+    settle(options);
+    return read_chat_names(options.reserved, options.operators, options.service.hub.name_bytes_max);
+  }
+
+  int check() {
+    const auto& listen = options_.settings.serve.listen;
+    const auto is_tls = [](const Url& url) { return url.scheme == Scheme::tls; };
+    if (std::any_of(listen.begin(), listen.end(), is_tls)) options_.settings.serve.tls();
+    print("OK\n");
+    return exit_success;
+  }
+
+  std::unique_ptr<Protocol> door(chat::Service& service, Reactor& reactor) {
+    auto door = service.door(reactor);
+    if (history_ != nullptr && !std::exchange(is_loaded_, true)) {  // before anybody comes
+      history_->load([&service](const std::string& room, chat::Message message) {
+        service.restore(room, std::move(message));
+      });
+    }
+    return door;
+  }
+
+  // THREAD  that of signals.
+  void reload(chat::Service& service) {
+    try {
+      CLI::App app;
+      ChatOptions options;
+      add_chat_options(app, options);
+      apply_given(app, given_);
+      ChatNames names = read(app, options);
+      report_kept(said_options(app));
+      passwords_.set_hashes(std::move(names.hashes));
+      options.service.roster = std::move(names.roster);
+      service.reconfigure(options.service,
+                          [] { log(LogLevel::info, "configuration and names read again"); });
+    } catch (const CommandError& error) {
+      log(LogLevel::error, "configuration not read again, the old one stays: {}", error.what());
+    }
+  }
+
+  void report_kept(const OptionTexts& said) const {
+    std::set<std::string> kept;
+    const auto compare = [&](const OptionTexts& left, const OptionTexts& right) {
+      for (const auto& [name, texts] : left) {
+        const auto other = right.find(name);
+        const bool is_same = other != right.end() && other->second == texts;
+        if (!is_same && !reloadable.contains(name)) kept.insert(name);
+      }
+    };
+    compare(said, said_);
+    compare(said_, said);
+    if (kept.empty()) return;
+    log(LogLevel::warning, "these need a restart, and stay as they were: {}",
+        fmt::join(kept, ", "));
+  }
+
+  ChatOptions& options_;
+  const OptionTexts given_;  // on the command line and in the environment
+  OptionTexts said_;         // and in the file, at the start
+  ChatNames names_;
+  PasswordChecker passwords_;
+  std::unique_ptr<ChatHistory> history_;
+  bool is_loaded_ = false;
+};
 
 }  // namespace
 
 void add_chat(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ChatOptions>();
-  add_server_options(app, options->settings, "tcp:// or tls://HOST:PORT, unix:/PATH or unix:@NAME");
-  add_limits(app, *options);
-  add_history(app, *options);
-  add_names(app, *options);
-  add_time_limits(app, options->settings);
-  add_socket_options(app, options->settings);
-  add_tls_server_options(app, options->settings.tls);
-  add_log_options(app);
+  add_chat_options(app, *options);
   app.footer(
       fmt::format("{}\n\n{}\n\n{}\n\n{}", examples, server_output_help, signals, server_end_help));
-  app.callback([options, &exit_code] {
-    settle(*options);
+  app.callback([options, &app, &exit_code] {
     if (!options->reserve.empty()) {
       return reserve_chat_name(options->reserve, options->service.hub.name_bytes_max);
     }
-    ChatNames names =
-        read_chat_names(options->reserved, options->operators, options->service.hub.name_bytes_max);
-    PasswordChecker passwords;
-    passwords.set_hashes(std::move(names.hashes));
-    options->service.roster = std::move(names.roster);
-    options->service.passwords = &passwords;
-    std::unique_ptr<ChatHistory> history;
-    if (!options->history.directory.empty()) {
-      history = std::make_unique<ChatHistory>(options->history);
-      options->service.journal = history.get();
-    }
-    chat::Service service(options->service);
-    ServeOptions& serve_options = options->settings.serve;
-    bool is_loaded = false;  // with the first door, before anybody comes
-    serve_options.protocol = [&](Reactor& reactor) {
-      auto door = service.door(reactor);
-      if (history != nullptr && !std::exchange(is_loaded, true)) {
-        history->load([&service](const std::string& room, chat::Message message) {
-          service.restore(room, std::move(message));
-        });
-      }
-      return door;
-    };
-    serve_options.ending = [&passwords] { passwords.stop(); };
-    serve_options.draining = [&service] { service.drain(); };
-    exit_code = serve(serve_options);
+    exit_code = Chat(app, *options).run();
   });
 }
 

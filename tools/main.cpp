@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <numeric>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -17,6 +16,7 @@
 #include "tools/common.hpp"
 #include "tools/console.hpp"
 #include "tools/help.hpp"
+#include "tools/suggestion.hpp"
 
 namespace tern::tool {
 namespace {
@@ -61,36 +61,6 @@ std::string version_line() {
                   tls_engine().empty() ? "no TLS" : tls_engine(), compiler);
   text.erase(text.find_last_not_of(' ') + 1);
   return text + ")";
-}
-
-// How many letters must change to make one word of the other (Levenshtein).
-std::size_t distance(std::string_view left, std::string_view right) {
-  std::vector<std::size_t> row(right.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < right.size(); ++j) {
-      const std::size_t replaced = diagonal + (left[i] == right[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
-// "; did you mean 'echo'?", or nothing when no word is near.
-std::string suggestion(std::string_view word, const std::vector<std::string>& words) {
-  std::string_view best;
-  std::size_t best_distance = 3;
-  for (const std::string& candidate : words) {
-    const std::size_t letters = distance(word, candidate);
-    if (letters < best_distance && letters < candidate.size()) {
-      best = candidate;
-      best_distance = letters;
-    }
-  }
-  return best.empty() ? std::string() : fmt::format("; did you mean '{}'?", best);
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {

@@ -165,7 +165,13 @@ int serve(const ServeOptions& options) {
     if (options.draining) options.draining();
     server.drain(options.drain_timeout);
   });
-  if (tls != nullptr && options.reload) signals.on_hangup([&] { reload(*tls, options); });
+  const bool has_certificates = tls != nullptr && options.reload;
+  if (has_certificates || options.reload_settings) {
+    signals.on_hangup([&, has_certificates] {
+      if (options.reload_settings) options.reload_settings();
+      if (has_certificates) reload(*tls, options);
+    });
+  }
   log_start(server_options, limit);
   print(announcement);
   {

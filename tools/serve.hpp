@@ -3,7 +3,7 @@
 //   On standard output, once every address is bound and in a single write:
 //        listening tcp://127.0.0.1:7007        one line for each address, with the real port
 //        ready
-//   SIGHUP reads certificates again where there are any; a bad file changes nothing.
+//   SIGHUP reads again what can be: certificates, settings; a bad file changes nothing.
 //   SIGTERM, SIGINT and otherwise SIGHUP drain: listeners close, connections are served until they
 //   end or the drain timeout has passed; exit code 0. A second signal ends the process at once with
 //   128 plus its number, as a shell reports it (130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP).
@@ -28,6 +28,8 @@ struct ServeOptions {
   std::function<std::shared_ptr<TlsContext>()> tls;
   // SIGHUP, once there is TLS: reads the certificates again. Throws CommandError.
   std::function<void(TlsContext&)> reload;
+  // SIGHUP, before that: reads everything else again. Reports on its own what is wrong.
+  std::function<void()> reload_settings;
   // How often counters are printed; zero: never.
   Duration stats = Duration::zero();
   Server::ProtocolFactory protocol;

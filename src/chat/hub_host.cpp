@@ -96,8 +96,10 @@ void HubHost::verified(MemberId member, Verdict verdict) {
   work();
 }
 
-void HubHost::set_roster(Roster roster) {
-  hub_.set_roster(std::move(roster));
+void HubHost::reconfigure(const ServiceOptions& options) {
+  chat::reconfigure(options_, options);
+  hub_.set_limits(options_.hub);
+  hub_.set_roster(options_.roster);
   work();
 }
 

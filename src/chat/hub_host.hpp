@@ -23,7 +23,7 @@ class HubHost final : private Outlet {
 
   // THREAD: the hub's reactor. May be called while it is at work: then it comes next.
   void take(Requests requests);
-  void set_roster(Roster roster);
+  void reconfigure(const ServiceOptions& options);
   // A reactor has sent what it was given.
   void applied(std::size_t spoke, std::size_t bytes);
   // THREAD: any, for the request of one.
@@ -55,7 +55,7 @@ class HubHost final : private Outlet {
   bool is_behind() const;
   SharedBuffer written(const Event& event);
 
-  const ServiceOptions& options_;
+  ServiceOptions options_;
   Reactor& reactor_;
   Hub hub_;
   std::vector<SpokeState> spokes_;

@@ -1,6 +1,7 @@
 #include "src/chat/service.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 #include "src/chat/hub_host.hpp"
 #include "src/chat/session.hpp"
@@ -33,20 +34,9 @@ class LineDoor final : public Protocol {
   Spoke& spoke_;
 };
 
-tern::Limits connection_limits(const ServiceOptions& options) {
-  tern::Limits limits;
-  limits.output_high_bytes = options.output_soft_bytes;
-  limits.output_low_bytes = options.output_soft_bytes / 4;
-  // A session ends before that, with a reason for its reader.
-  limits.output_bytes_max = options.output_hard_bytes + 2 * line_bytes_max;
-  limits.idle_timeout = Duration::zero();  // members may listen for hours
-  return limits;
-}
-
 }  // namespace
 
-Service::Service(const ServiceOptions& options)
-    : options_(options), limits_(connection_limits(options)) {}
+Service::Service(const ServiceOptions& options) : options_(options) {}
 Service::~Service() = default;
 
 Spoke& Service::spoke_on(Reactor& reactor) {
@@ -54,7 +44,7 @@ Spoke& Service::spoke_on(Reactor& reactor) {
                                [&](const auto& spoke) { return &spoke->reactor() == &reactor; });
   if (it != spokes_.end()) return **it;
   if (host_ == nullptr) host_ = std::make_unique<HubHost>(options_, reactor);
-  spokes_.push_back(std::make_unique<Spoke>(spokes_.size(), options_, limits_, reactor, *host_));
+  spokes_.push_back(std::make_unique<Spoke>(spokes_.size(), options_, reactor, *host_));
   host_->add(*spokes_.back());
   return *spokes_.back();
 }
@@ -78,10 +68,39 @@ void Service::restore(const std::string& room, Message message) {
   host_->restore(room, std::move(message));
 }
 
-void Service::set_roster(Roster roster) {
-  host_->reactor().post([host = host_.get(), roster = std::move(roster)]() mutable {
-    host->set_roster(std::move(roster));
+void Service::reconfigure(const ServiceOptions& options, std::function<void()> done) {
+  struct Change {
+    ServiceOptions options;
+    std::function<void()> done;
+    std::atomic<std::size_t> left{0};
+
+    void was_taken() {
+      if (left.fetch_sub(1) == 1) done();
+    }
+  };
+  const auto change = std::make_shared<Change>();
+  change->options = options;
+  change->done = std::move(done);
+  change->left = spokes_.size() + 1;
+  host_->reactor().post([host = host_.get(), change] {
+    host->reconfigure(change->options);
+    change->was_taken();
   });
+  for (const auto& spoke : spokes_) {
+    spoke->reactor().post([spoke = spoke.get(), change] {
+      spoke->reconfigure(change->options);
+      change->was_taken();
+    });
+  }
+}
+
+void reconfigure(ServiceOptions& options, const ServiceOptions& next) {
+  ServiceOptions changed = next;
+  changed.hub.members_max = options.hub.members_max;
+  changed.journal = options.journal;
+  changed.passwords = options.passwords;
+  changed.clock = std::move(options.clock);
+  options = std::move(changed);
 }
 
 const Hub& Service::hub() const { return host_->hub(); }

@@ -91,6 +91,9 @@ struct ServiceOptions {
   std::function<UnixTime()> clock = {};
 };
 
+// `options` as they become by Service::reconfigure(next).
+void reconfigure(ServiceOptions& options, const ServiceOptions& next);
+
 // Commands of one member on their way to the hub; also the most that are read in one turn.
 inline constexpr std::size_t in_flight_max = 32;
 
@@ -111,8 +114,9 @@ class Service {
 
   // Before the reactors run, after the first door(): a line of history from an earlier run.
   void restore(const std::string& room, Message message);
-  // Any thread.
-  void set_roster(Roster roster);
+  // Any thread. Takes new limits, times and names. The number of members, the journal, the
+  // passwords and the clock stay as they are. `done` is called on a reactor, once all is in force.
+  void reconfigure(const ServiceOptions& options, std::function<void()> done);
 
   // For tests, while no reactor runs.
   const Hub& hub() const;
@@ -122,7 +126,6 @@ class Service {
   Spoke& spoke_on(Reactor& reactor);
 
   const ServiceOptions options_;
-  const tern::Limits limits_;  // of its connections
   std::unique_ptr<HubHost> host_;
   std::vector<std::unique_ptr<Spoke>> spokes_;
 };

@@ -6,12 +6,24 @@
 #include "src/protocols/chat/lines.hpp"
 
 namespace tern::chat {
+namespace {
 
-Spoke::Spoke(std::size_t index, const ServiceOptions& options, const tern::Limits& limits,
-             Reactor& reactor, HubHost& host)
+tern::Limits connection_limits(const ServiceOptions& options) {
+  tern::Limits limits;
+  limits.output_high_bytes = options.output_soft_bytes;
+  limits.output_low_bytes = options.output_soft_bytes / 4;
+  // A session ends before that, with a reason for its reader.
+  limits.output_bytes_max = options.output_hard_bytes + 2 * line_bytes_max;
+  limits.idle_timeout = Duration::zero();  // members may listen for hours
+  return limits;
+}
+
+}  // namespace
+
+Spoke::Spoke(std::size_t index, const ServiceOptions& options, Reactor& reactor, HubHost& host)
     : index_(index),
       options_(options),
-      limits_(limits),
+      limits_(connection_limits(options)),
       reactor_(reactor),
       host_(host),
       sweep_timer_([this] { sweep(); }) {}
@@ -117,6 +129,13 @@ void Spoke::start_sweeping() {
 void Spoke::sweep() {
   const Time now = reactor_.now();
   for (const auto& [id, session] : sessions_) session->look(now);
+  start_sweeping();
+}
+
+void Spoke::reconfigure(const ServiceOptions& options) {
+  chat::reconfigure(options_, options);
+  limits_ = connection_limits(options_);
+  sweep_timer_.cancel();
   start_sweeping();
 }
 

@@ -21,8 +21,7 @@ class Session;
 
 class Spoke {
  public:
-  Spoke(std::size_t index, const ServiceOptions& options, const tern::Limits& limits,
-        Reactor& reactor, HubHost& host);
+  Spoke(std::size_t index, const ServiceOptions& options, Reactor& reactor, HubHost& host);
   ~Spoke();
   Spoke(const Spoke&) = delete;
   Spoke& operator=(const Spoke&) = delete;
@@ -36,6 +35,7 @@ class Spoke {
   void close(Session& session);
   void apply(const Deliveries& deliveries);
   void submit(Requests requests);
+  void reconfigure(const ServiceOptions& options);
   void drain();
   void end() { is_over_ = true; }
 
@@ -55,8 +55,8 @@ class Spoke {
   void start_sweeping();
 
   const std::size_t index_;
-  const ServiceOptions& options_;
-  const tern::Limits& limits_;
+  ServiceOptions options_;
+  tern::Limits limits_;  // of all its connections
   Reactor& reactor_;
   HubHost& host_;
   std::unordered_map<MemberId, std::unique_ptr<Session>> sessions_;

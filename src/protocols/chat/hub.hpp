@@ -249,6 +249,8 @@ class Hub {
   void verified(MemberId member, Verdict verdict);
   // Whether the answer is still to come: the member's next commands had better wait for it.
   bool is_verifying(MemberId member) const;
+  // What there is above a lower limit stays; nothing is added to it.
+  void set_limits(const HubLimits& limits) { limits_ = limits; }
   // Who has a name that is reserved from now on gets a guest's name.
   void set_roster(Roster roster);
   // Its connection is gone or going: others are told. Nothing for a member that is not here.
@@ -314,7 +316,7 @@ class Hub {
   void refuse(const Member& member, Problem problem, std::string_view name = {},
               std::size_t limit = 0);
 
-  const HubLimits limits_;
+  HubLimits limits_;
   Outlet& outlet_;
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, Member*> nicknames_;  // folded
