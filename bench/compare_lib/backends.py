@@ -89,5 +89,5 @@ def report(builds, workloads, load, round_count, cpus, out, progress):
     results["fan-out"] = report_fan_out(builds, round_count, cpus[0], out, progress)
     out("")
     counted = [workload for workload in workloads if not workload.churn]
-    results["syscalls"] = counting.report_system_calls(servers, counted, cpus[0], out)
+    results["syscalls"] = counting.report_system_calls(servers, counted, cpus[0], None, out)
     return results

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .process import Failure, UsageFailure
 
 FLOOR = "bare_epoll"
-PEERS = (FLOOR, "libuv_echo", "libev_echo", "libevent_echo", "asio_echo")
+PEERS = (FLOOR, "bare_io_uring", "libuv_echo", "libev_echo", "libevent_echo", "asio_echo")
 TERN = "tern"
 
 

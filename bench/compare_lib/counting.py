@@ -1,13 +1,15 @@
 """Exact counts: user-space instructions and system calls per message, each as the slope between two
-runs, so that start, connecting and ending cancel out."""
+runs, so that start, connecting and ending cancel out. Instructions of a server on io_uring, which
+valgrind cannot run, are counted by single steps between two moments of one run instead."""
 
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 
 from .client import Client, lockstep
-from .process import Failure, Server
+from .process import Failure, Server, has_ring, prepare_child
 
 
 def require_tool(name):
@@ -57,6 +59,7 @@ SYSTEM_CALLS = {
     "read": system_calls_in,
     "messages": (20_000, 60_000),
 }
+STEPPED_MESSAGES = 200
 
 
 def count_run(how, name, command, workload, messages, cpu):
@@ -79,21 +82,53 @@ def slope(how, name, command, workload, cpu, messages=None):
             for what in {**few_counts, **many_counts}}
 
 
-def report_instructions(servers, workloads, cpu, out):
+def count_steps(name, command, workload, cpu, build):
+    """Instructions per message, each of them a stop of the server: few messages must do. Returns
+    None for a server without a ring."""
+    tool = os.path.join(build, "bench", "peers", "step_count")
+    with Server(name, command, cpu, batch=True) as server:
+        if not has_ring(server.pid):
+            return None
+        with lockstep(cpu), Client(server, workload.message_bytes, workload.depth) as client:
+            client.open(workload.connections)
+            client.run(1)  # The last accept has been seen, and every pool has what it needs.
+            try:
+                counter = subprocess.Popen(
+                    [tool, str(server.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    text=True, preexec_fn=prepare_child(cpu, batch=True))
+            except (OSError, subprocess.SubprocessError) as error:
+                raise Failure(f"cannot start {tool}: {error}; run ninja -C {build}") from error
+            try:
+                echoed = client.run(STEPPED_MESSAGES) if counter.stdout.readline() else 0
+            finally:
+                server.will_be_killed = True
+                counter.terminate()
+                counted, words = counter.communicate()
+    if not counted.strip().isdigit():
+        raise Failure(f"{name}: {words.strip() or 'step_count gave no number'}; may this user "
+                      "trace processes?")
+    return int(counted) / echoed
+
+
+def report_instructions(servers, workloads, cpu, build, out):
     require_tool("valgrind")
     out("User-space instructions per echoed message (callgrind, slope between "
-        f"{INSTRUCTIONS['messages'][0]:,} and {INSTRUCTIONS['messages'][1]:,} messages)")
+        f"{INSTRUCTIONS['messages'][0]:,} and {INSTRUCTIONS['messages'][1]:,} messages; "
+        f"with *: single steps over {STEPPED_MESSAGES} messages)")
     results = {}
     for workload in workloads:
         out(f"\n{workload.name}: {workload.describe()}")
         for name, command in servers.items():
-            count = slope(INSTRUCTIONS, name, command, workload, cpu)["instructions"]
+            count = count_steps(name, command, workload, cpu, build)
+            mark = "" if count is None else " *"
+            if count is None:
+                count = slope(INSTRUCTIONS, name, command, workload, cpu)["instructions"]
             results.setdefault(workload.name, {})[name] = count
-            out(f"  {name:<22}{count:>10.1f}")
+            out(f"  {name:<22}{count:>10.1f}{mark}")
     return results
 
 
-def report_system_calls(servers, workloads, cpu, out):
+def report_system_calls(servers, workloads, cpu, _build, out):
     require_tool("strace")
     out("System calls per echoed message (strace, slope between "
         f"{SYSTEM_CALLS['messages'][0]:,} and {SYSTEM_CALLS['messages'][1]:,} messages)")

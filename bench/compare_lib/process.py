@@ -60,6 +60,7 @@ class Server:
 
     def __init__(self, name, command, cpu, wrapper=(), batch=False):
         self.name = name
+        self.will_be_killed = False  # by whom measures it
         self._log = tempfile.TemporaryFile()
         try:
             self._process = subprocess.Popen(
@@ -81,7 +82,7 @@ class Server:
         return self
 
     def __exit__(self, kind, error, trace):
-        if kind is None:
+        if kind is None and not self.will_be_killed:
             self.stop()
         else:
             self._kill()
@@ -162,6 +163,13 @@ class Server:
     def _close_files(self):
         self._process.stdout.close()
         self._log.close()
+
+
+def has_ring(pid):
+    """Whether the process waits in io_uring."""
+    folder = f"/proc/{pid}/fd"
+    return any(os.readlink(os.path.join(folder, descriptor)) == "anon_inode:[io_uring]"
+               for descriptor in os.listdir(folder))
 
 
 def cpu_seconds(pid):

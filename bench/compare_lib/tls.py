@@ -76,7 +76,7 @@ def report(arguments, load, cpus, out, progress, warn):
                    if not (workload.churn or workload.idle_connections)]
         for name, count in counting.REPORTS.items() if counted else ():
             out("")
-            results[name] = count(servers, counted, cpus[0], out)
+            results[name] = count(servers, counted, cpus[0], arguments.build, out)
     if HANDSHAKE in workloads:
         results["resumption"] = report_resumption(
             arguments.build, load, arguments.rounds, cpus, out, progress)
