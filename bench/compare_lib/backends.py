@@ -6,9 +6,10 @@ import os
 import re
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from . import catalogue, counting, rounds
+from .fanout import SenderRun
 from .process import Failure, busy_seconds, prepare_child
 
 WORKLOADS = ("64x1", "64x50", "64x1000", "16KiBx50", "churn")
@@ -18,18 +19,16 @@ FAN_OUT_S = 0.3  # Of measuring in each run.
 TIME_LIMIT_S = 120
 
 
-@dataclass
-class FanOutRun:
-    cpu_us_per_message: float
-    foreign_share: float
+def how_to_build(build):
+    return (f"run tools/setup bench {build} -Dbenchmarks=enabled [-Dpoller=NAME], then "
+            f"ninja -C {build}")
 
 
 def poller_of(build):
     """The backend that a build directory was configured with, as its command says."""
     command = os.path.join(build, "tern")
     if not os.access(command, os.X_OK):
-        raise Failure(f"{command} is not built; run tools/setup bench {build} "
-                      f"-Dbenchmarks=enabled [-Dpoller=NAME], then ninja -C {build}")
+        raise Failure(f"{command} is not built; {how_to_build(build)}")
     text = subprocess.run([command, "--version"], capture_output=True, text=True, check=False,
                           timeout=10).stdout
     match = re.search(r"poller (\w+)", text)
@@ -68,7 +67,7 @@ def fan_out_once(name, build, cpu):
     own_s = (after.children_user - before.children_user
              + after.children_system - before.children_system)
     foreign_s = max(0.0, busy_seconds({cpu}) - busy_before - own_s)
-    return FanOutRun(nanoseconds / 1e3 / RECEIVERS, foreign_s / elapsed)
+    return SenderRun(nanoseconds / 1e3 / RECEIVERS, foreign_s / elapsed)
 
 
 def report_fan_out(builds, round_count, cpu, out, progress):

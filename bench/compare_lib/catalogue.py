@@ -62,11 +62,11 @@ def split_list(text):
     return [part for part in (piece.strip() for piece in text.split(",")) if part]
 
 
-def choose_servers(build, wanted, additional, warn):
-    """Returns {name: command}, the floor first. `wanted` is None for all that are built;
-    `additional` holds NAME=COMMAND texts."""
+def choose_servers(build, terns, wanted, additional, warn):
+    """Returns {name: command}, the floor first. `terns` is {name: build directory}; `wanted` is
+    None for all that are built; `additional` holds NAME=COMMAND texts."""
     commands = {name: [os.path.join(build, "bench", "peers", name)] for name in PEERS}
-    commands[TERN] = tern_command(build)
+    commands.update({name: tern_command(own) for name, own in terns.items()})
     for text in additional:
         name, equals, command = text.partition("=")
         if not equals or not name or not command.strip():

@@ -82,7 +82,7 @@ def slope(how, name, command, workload, cpu, messages=None):
             for what in {**few_counts, **many_counts}}
 
 
-def count_steps(name, command, workload, cpu, build):
+def count_steps(name, command, workload, cpu, build, messages):
     """Instructions per message, each of them a stop of the server: few messages must do. Returns
     None for a server without a ring."""
     tool = os.path.join(build, "bench", "peers", "step_count")
@@ -99,7 +99,7 @@ def count_steps(name, command, workload, cpu, build):
             except (OSError, subprocess.SubprocessError) as error:
                 raise Failure(f"cannot start {tool}: {error}; run ninja -C {build}") from error
             try:
-                echoed = client.run(STEPPED_MESSAGES) if counter.stdout.readline() else 0
+                echoed = client.run(messages) if counter.stdout.readline() else 0
             finally:
                 server.will_be_killed = True
                 counter.terminate()
@@ -110,33 +110,35 @@ def count_steps(name, command, workload, cpu, build):
     return int(counted) / echoed
 
 
-def report_instructions(servers, workloads, cpu, build, out):
+def report_instructions(servers, workloads, cpu, build, out, messages=None):
     require_tool("valgrind")
-    out("User-space instructions per echoed message (callgrind, slope between "
-        f"{INSTRUCTIONS['messages'][0]:,} and {INSTRUCTIONS['messages'][1]:,} messages; "
-        f"with *: single steps over {STEPPED_MESSAGES} messages)")
+    few, many = messages or INSTRUCTIONS["messages"]
+    stepped = min(few, STEPPED_MESSAGES)
+    out(f"User-space instructions per echoed message (callgrind, slope between {few:,} and "
+        f"{many:,} messages; with *: single steps over {stepped} messages)")
     results = {}
     for workload in workloads:
         out(f"\n{workload.name}: {workload.describe()}")
         for name, command in servers.items():
-            count = count_steps(name, command, workload, cpu, build)
+            count = count_steps(name, command, workload, cpu, build, stepped)
             mark = "" if count is None else " *"
             if count is None:
-                count = slope(INSTRUCTIONS, name, command, workload, cpu)["instructions"]
+                count = slope(INSTRUCTIONS, name, command, workload, cpu,
+                              messages)["instructions"]
             results.setdefault(workload.name, {})[name] = count
             out(f"  {name:<22}{count:>10.1f}{mark}")
     return results
 
 
-def report_system_calls(servers, workloads, cpu, _build, out):
+def report_system_calls(servers, workloads, cpu, _build, out, messages=None):
     require_tool("strace")
-    out("System calls per echoed message (strace, slope between "
-        f"{SYSTEM_CALLS['messages'][0]:,} and {SYSTEM_CALLS['messages'][1]:,} messages)")
+    few, many = messages or SYSTEM_CALLS["messages"]
+    out(f"System calls per echoed message (strace, slope between {few:,} and {many:,} messages)")
     results = {}
     for workload in workloads:
         out(f"\n{workload.name}: {workload.describe()}")
         for name, command in servers.items():
-            calls = slope(SYSTEM_CALLS, name, command, workload, cpu)
+            calls = slope(SYSTEM_CALLS, name, command, workload, cpu, messages)
             # A handful over forty thousand messages (a timer, a clock) is not a cost per message.
             calls = {call: count for call, count in calls.items() if abs(count) >= 0.0005}
             results.setdefault(workload.name, {})[name] = calls

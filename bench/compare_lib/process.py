@@ -2,6 +2,7 @@
 from /proc."""
 
 import os
+import platform
 import re
 import resource
 import selectors
@@ -41,6 +42,24 @@ def choose_cpus(server_cpu, loader_cpu):
     others = [cpu for cpu in allowed if cpu != server]
     loader = loader_cpu if loader_cpu is not None else (others or [server])[0]
     return server, loader
+
+
+def conditions(tern, cpus):
+    """What the figures hang on, for --json."""
+    try:
+        version = subprocess.run([tern, "--version"], capture_output=True, text=True, check=False,
+                                 timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        version = "tern is not built"
+    model = "unknown"
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return {"measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "tern": version,
+            "kernel": platform.release(), "machine": platform.machine(), "cpu_model": model,
+            "cpus": os.cpu_count(), "server_cpu": cpus[0], "loader_cpu": cpus[1]}
 
 
 def prepare_child(cpu, batch):

@@ -36,11 +36,11 @@ def tern_command(build, certificate, key):
             "--tls-cert", certificate, "--tls-key", key]
 
 
-def choose_servers(build, wanted, certificate, key, warn):
-    """Returns {name: command}, the floor first."""
+def choose_servers(build, terns, wanted, certificate, key, warn):
+    """Returns {name: command}, the floor first; `terns` is {name: build directory}."""
     commands = {name: [os.path.join(build, "bench", "peers", name), certificate, key]
                 for name in PEERS}
-    commands[catalogue.TERN] = tern_command(build, certificate, key)
+    commands.update({name: tern_command(own, certificate, key) for name, own in terns.items()})
     return catalogue.those_built(commands, FLOOR, build, wanted, warn)
 
 
@@ -67,10 +67,10 @@ def report_resumption(build, load, round_count, cpus, out, progress):
 
 
 def report(arguments, load, cpus, out, progress, warn):
-    wanted = None if arguments.servers is None else catalogue.split_list(arguments.servers)
     workloads = choose_workloads(arguments.workload)
     with certificates(arguments.build) as (certificate, key):
-        servers = choose_servers(arguments.build, wanted, certificate, key, warn)
+        servers = choose_servers(arguments.build, {catalogue.TERN: arguments.build},
+                                 arguments.servers, certificate, key, warn)
         results = rounds.report(load, servers, workloads, arguments.rounds, cpus, out, progress)
         counted = [workload for workload in workloads
                    if not (workload.churn or workload.idle_connections)]

@@ -1,0 +1,172 @@
+"""What a line to a room of N costs the server, for each who hears it.
+
+One sender and N receivers. The sender sends a burst of lines, every receiver reads all of it, then
+comes the next burst; each receiver's lines are counted and the last is compared."""
+
+import contextlib
+import os
+import re
+import select
+import socket
+import time
+from dataclasses import asdict, dataclass
+
+from . import catalogue, rounds
+from .process import Failure, Server, busy_seconds, cpu_seconds
+
+FLOOR = "bare_fanout"
+PEERS = (FLOOR, "asio_chat", "thread_chat")
+PATIENCE_S = 60
+LINE = b"x" * 63 + b"\n"
+BURSTS = {1: 40, 8: 30}  # {lines in a burst: bursts in a run}
+
+
+@dataclass
+class SenderRun:
+    """One round of one server, of which only the CPU is of interest."""
+    cpu_us_per_message: float
+    foreign_share: float
+
+
+def tern_command(build):
+    return [os.path.join(build, "tern"), "chat", "--listen", "tcp://127.0.0.1:0", "--workers", "1",
+            "--flood", "off"]
+
+
+def choose_servers(build, terns, wanted, warn):
+    """Returns {name: command}, the floor first; `terns` is {name: build directory}."""
+    commands = {name: [os.path.join(build, "bench", "peers", name)] for name in PEERS}
+    commands.update({name: tern_command(own) for name, own in terns.items()})
+    return catalogue.those_built(commands, FLOOR, build, wanted, warn)
+
+
+class Crowd:
+    """The sender and its receivers, all in one room; a context manager."""
+
+    def __init__(self, server, receivers, joins):
+        self._server = server
+        self._sockets = []
+        self._poll = select.epoll()
+        try:
+            for _ in range(receivers + 1):
+                self._sockets.append(socket.create_connection(("127.0.0.1", server.port),
+                                                              PATIENCE_S))
+            if joins:
+                for member in self._sockets:
+                    self._join(member)
+            self._by_number = {member.fileno(): member for member in self._sockets[1:]}
+            for number, member in self._by_number.items():
+                member.setblocking(False)
+                self._poll.register(number, select.EPOLLIN)
+            self._settle()
+        except OSError as error:
+            self._close()
+            raise self._failure(str(error)) from error
+        except Failure:
+            self._close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._close()
+
+    def _close(self):
+        self._poll.close()
+        for member in self._sockets:
+            member.close()
+
+    def _failure(self, what):
+        return Failure(f"{self._server.name}: fan-out: {what}")
+
+    def _receive(self, member):
+        data = member.recv(1 << 16)
+        if not data:
+            raise self._failure("closed a connection too early")
+        return data
+
+    def _join(self, member):
+        member.sendall(b"/join lobby\n")
+        data = b""
+        while not re.search(rb"-- you are in lobby.*\n", data):
+            data += self._receive(member)
+
+    def _settle(self):
+        """Until all are there, which a server without names does not tell: until a line of the
+        sender's has reached everybody. All that came before it has been read then."""
+        for attempt in range(PATIENCE_S):
+            marker = b"settled %d\n" % attempt
+            self._sockets[0].sendall(marker)
+            tails = dict.fromkeys(self._by_number, b"")
+            while tails and (events := self._poll.poll(1)):
+                for number, _ in events:
+                    data = tails.get(number, b"") + self._receive(self._by_number[number])
+                    tails[number] = data[-100:]
+                    if data.endswith(marker):
+                        del tails[number]
+            if not tails:
+                return
+        raise self._failure("not everybody hears the sender")
+
+    def burst(self, lines):
+        self._sockets[0].sendall(LINE * lines)
+        missing = dict.fromkeys(self._by_number, lines)
+        while missing:
+            events = self._poll.poll(PATIENCE_S)
+            if not events:
+                raise self._failure(f"{len(missing)} receivers wait in vain")
+            for number, _ in events:
+                data = self._receive(self._by_number[number])
+                missing[number] = missing.get(number, 0) - data.count(b"\n")
+                if missing[number] == 0 and data.endswith(LINE):
+                    del missing[number]
+                elif missing[number] <= 0:
+                    raise self._failure("a receiver did not get what was sent")
+
+
+@contextlib.contextmanager
+def on_cpu(cpu):
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def run_once(name, command, receivers, lines, bursts, cpus):
+    """CPU time of one delivery. We are the crowd, on the loader's CPU."""
+    with on_cpu(cpus[1]), Server(name, command, cpus[0]) as server, \
+            Crowd(server, receivers, joins="chat" in command) as crowd:
+        for _ in range(bursts // 10 + 1):
+            crowd.burst(lines)
+        busy_before, own_before, server_before = (
+            busy_seconds(set(cpus)), time.process_time(), cpu_seconds(server.pid))
+        started = time.monotonic()
+        for _ in range(bursts):
+            crowd.burst(lines)
+        elapsed = time.monotonic() - started
+        server_s = cpu_seconds(server.pid) - server_before
+        own_s = time.process_time() - own_before
+        foreign_s = max(0.0, busy_seconds(set(cpus)) - busy_before - server_s - own_s)
+    return SenderRun(server_s * 1e6 / (bursts * lines * receivers),
+                     foreign_s / elapsed / len(set(cpus)))
+
+
+def report(servers, receivers, round_count, cpus, out, progress):
+    results = {}
+    for lines, bursts in BURSTS.items():
+        title = f"{receivers}x{lines}"
+        runs = rounds.in_rounds(
+            f"fan-out {title}", servers, round_count,
+            lambda name, command, lines=lines, bursts=bursts: run_once(
+                name, command, receivers, lines, bursts, cpus), progress)
+        out(f"\nfan-out {title}: {receivers:,} receivers, bursts of {lines} of {len(LINE)} B; "
+            f"{round_count} rounds, server on CPU {cpus[0]}")
+        metric, _, style = rounds.METRICS[0]
+        comparison = rounds.print_metric(runs, metric, "server CPU, us per delivery", style, out)
+        results[title] = {"comparisons": {metric: comparison},
+                          "runs": {name: [asdict(run) for run in own]
+                                   for name, own in runs.items()}}
+    return results
