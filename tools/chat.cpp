@@ -63,7 +63,10 @@ class Chat {
     chat::Service service(options_.service);
     ServeOptions& serve_options = options_.settings.serve;
     serve_options.protocol = [this, &service](Reactor& reactor) { return door(service, reactor); };
-    serve_options.ending = [this] { passwords_.stop(); };
+    serve_options.ending = [this, &service] {
+      passwords_.stop();
+      service.end();
+    };
     serve_options.draining = [&service] { service.drain(); };
     if (!options_.config.empty() || !options_.reserved.empty()) {
       serve_options.reload_settings = [this, &service] { reload(service); };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/protocols/chat/lines.hpp"
 #include "tools/common.hpp"
 #include "tools/units.hpp"
 
@@ -10,7 +11,6 @@ namespace {
 
 // Who comes when the server is full is told so; this many at once are.
 constexpr std::size_t refused_at_once = 1000;
-// A /rooms or a replayed history must fit.
 constexpr std::size_t hard_limit_bytes_min = 64 * 1024;
 constexpr std::size_t history_bytes_largest = 32 * 1024;
 
@@ -174,6 +174,15 @@ void settle(ChatOptions& options) {
   service.hub.joins_max = options.joins_max;
   service.hub.history_lines_max = options.history_lines;
   service.hub.replay_lines_max = options.replay_lines;
+  // Members that read must not be taken for slow ones because of one answer.
+  const std::size_t needed = service.output_soft_bytes + chat::answer_bytes_max(service.hub);
+  if (service.output_hard_bytes < needed) {
+    throw CommandError(
+        exit_usage,
+        fmt::format("--hard-limit {} is less than --soft-limit and the longest answer, a /history, "
+                    "/rooms or /who, have together; write at least {}KiB, or lower those limits",
+                    format_size(service.output_hard_bytes), needed / 1024 + 1));
+  }
   ServerOptions& server = options.settings.serve.server;
   server.listener.connections_max = service.hub.members_max + refused_at_once;
   // The most of one member's lines that are read before it is known whether they may be.

@@ -81,6 +81,7 @@ void add_demo(CLI::App& app, int& exit_code) {
       return service.door(reactor);
     };
     options.draining = [&service] { service.drain(); };
+    options.ending = [&service] { service.end(); };
     options.drain_timeout = std::chrono::seconds(2);
     options.protocol = [](Reactor&) { return std::make_unique<protocols::Echo>(); };
     options.datagram_protocol = [](Reactor&) {

@@ -106,16 +106,20 @@ void reload(TlsContext& tls, const ServeOptions& options) {
   }
 }
 
+// Also where an exception leaves a server that runs.
 class Ending {
  public:
-  explicit Ending(const std::function<void()>& call) : call_(call) {}
+  Ending(Server& server, const std::function<void()>& call) : server_(server), call_(call) {}
   ~Ending() {
+    server_.stop();
+    server_.join();
     if (call_) call_();
   }
   Ending(const Ending&) = delete;
   Ending& operator=(const Ending&) = delete;
 
  private:
+  Server& server_;
   const std::function<void()>& call_;
 };
 
@@ -147,7 +151,7 @@ int serve(const ServeOptions& options) {
   ServerOptions server_options = options.server;
   server_options.listener.accept_failed = limited_warning();
   Server server(server_options);
-  const Ending ending(options.ending);
+  const Ending ending(server, options.ending);
   std::vector<Endpoint> bound;
   std::string announcement;
   std::shared_ptr<TlsContext> tls;

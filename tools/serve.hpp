@@ -38,7 +38,8 @@ struct ServeOptions {
   Server::DatagramProtocolFactory datagram_protocol;
   // Called when a signal asked for the end, before the server drains.
   std::function<void()> draining;
-  // Called on every way out once there were reactors, before these are destroyed; they may run.
+  // Called on every way out once there were reactors: they run no more, and are about to be
+  // destroyed.
   std::function<void()> ending;
   // Written to standard output after the ready lines; given the addresses in the order of `listen`.
   std::function<std::string(const std::vector<Endpoint>&)> greeting;

@@ -1,6 +1,7 @@
 """tern chat as a black box: people with nc and tern connect, and those who mean no good."""
 import collections
 import contextlib
+import os
 import re
 import signal
 import socket
@@ -247,12 +248,52 @@ class Talk(Case):
                 (['--flood', 'fast'], "--flood: 'fast' is not a rate of lines"),
                 (['--flood', '0'], "--flood: '0' is not a rate of lines"),
                 (['--soft-limit', '1M', '--hard-limit', '64k'], '--soft-limit 1MiB is above'),
+                (['--hard-limit', '64k'], '--hard-limit 64KiB is less than'),
+                (['--max-name', '200', '--history', '1000'], '--hard-limit 256KiB is less than'),
                 (['--max-members', '0'], '--max-members')):
             with self.subTest(arguments=arguments):
                 code, output, errors = self.run_command('chat', *arguments)
                 self.assertEqual((code, output), (64, b''))
                 self.assertIn(problem, errors)
                 self.assertEqual(errors.count('\n'), 1)
+
+
+    @harness.needs_unix
+    def test_an_end_with_members_on_several_workers(self):
+        """Whoever could not be told that the server is ready has no server; what was the hub's
+        reactor is not used any more by then."""
+        address = f'unix:{self.directory()}/chat'
+        reader, writer = os.pipe()
+        try:
+            os.set_blocking(writer, False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(writer, bytes(65536))
+            os.set_blocking(writer, True)
+            server = harness.Process('chat', '--listen', address, '--workers', '4', stdout=writer)
+            self.addCleanup(server.kill)
+            server.wait_line('.*serving with 4 workers.*', server.stderr)
+            members = [harness.eventually(lambda: self.connected(address), 'a server')
+                       for _ in range(40)]
+            for member in members:
+                self.assertTrue(member.recv(100).startswith(b'-- welcome'))
+        finally:
+            os.close(writer)
+            os.close(reader)
+        self.assertEqual(server.wait(), 1)
+        for member in members:
+            member.close()
+
+    @staticmethod
+    def connected(address):
+        member = socket.socket(socket.AF_UNIX)
+        member.settimeout(harness.PATIENCE_S)
+        try:
+            member.connect(address.removeprefix('unix:'))
+        except OSError:
+            member.close()
+            return None
+        return member
 
 
 class Order(Case):

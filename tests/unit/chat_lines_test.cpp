@@ -183,6 +183,33 @@ TEST_CASE("chat lines: a long list of names is several lines") {
   }
 }
 
+TEST_CASE("chat lines: how long an answer may be") {
+  for (const bool has_long_names : {false, true}) {
+    HubLimits limits;
+    if (has_long_names) limits = {.name_bytes_max = 200, .history_lines_max = 1000};
+    if (has_long_names) limits.topic_bytes_max = 4096;
+    const std::size_t most = answer_bytes_max(limits);
+    const std::string name(limits.name_bytes_max, 'n');
+    const std::string topic(limits.topic_bytes_max, 't');
+    const Message message{0, true, name,
+                          std::string(limits.history_bytes_max / limits.history_lines_max, 'x')};
+    const std::vector<const Message*> messages(limits.history_lines_max, &message);
+    const std::string history =
+        written({.kind = Event::Kind::history, .room = name, .messages = messages});
+    const std::string joined =
+        written({.kind = Event::Kind::you_joined, .room = name, .text = topic, .count = 12345});
+    CHECK(history.size() + joined.size() <= most);
+    const std::vector<RoomSummary> rooms(limits.rooms_listed_max, {name, topic, 1'000'000'000});
+    CHECK(written({.kind = Event::Kind::rooms, .count = 100'000, .rooms = rooms}).size() <= most);
+    const std::vector<MemberSummary> members(limits.members_listed_max, {name, true});
+    CHECK(written({.kind = Event::Kind::who, .room = name, .count = 1000, .members = members})
+              .size() <= most);
+    const std::vector<std::string_view> names(limits.restraints_max, name);
+    CHECK(written({.kind = Event::Kind::bans, .room = name, .names = names}).size() <= most);
+    CHECK(most < 20 * (history.size() + 4096));  // and not just anything
+  }
+}
+
 TEST_CASE("chat lines: every problem says something, in one line") {
   for (int i = 0; i <= static_cast<int>(Problem::restraints_full); ++i) {
     const std::string text = written({.kind = Event::Kind::problem,

@@ -63,6 +63,8 @@ Command too_long_line(std::size_t bytes_max = line_bytes_max);
 
 // Appends the event as one line or more.
 void format_lines(const Event& event, std::string& out);
+// What the longest event has as lines, within these limits.
+std::size_t answer_bytes_max(const HubLimits& limits);
 // "-- text\n", for what the door itself has to say.
 std::string notice_line(std::string_view text);
 

@@ -1,4 +1,5 @@
 // Events as lines: the outgoing half of the line door.
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -277,6 +278,17 @@ void format_lines(const Event& event, std::string& out) {
     case Event::Kind::problem:
       return append(out, "!! ", problem_text(event), "\n");
   }
+}
+
+std::size_t answer_bytes_max(const HubLimits& limits) {
+  // Two names, and what stands around them.
+  const std::size_t head = 2 * limits.name_bytes_max + 48;
+  const std::size_t history = std::min(limits.history_lines_max, limits.history_bytes_max) * head +
+                              limits.history_bytes_max;
+  const std::size_t rooms = limits.rooms_listed_max * (head + limits.topic_bytes_max);
+  const std::size_t names = std::max(limits.members_listed_max, limits.restraints_max) * head;
+  const std::size_t line = head + std::max(line_bytes_max, limits.topic_bytes_max);
+  return std::max({history, rooms, names}) + line;
 }
 
 }  // namespace tern::chat
