@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -82,7 +81,7 @@ Reading LoadRun::read() const {
     reading.server_s = server_.cpu_s();
     reading.server_switches = server_.context_switches();
   }
-  reading.loader_s = static_cast<double>(std::clock()) / static_cast<double>(CLOCKS_PER_SEC);
+  reading.loader_s = std::chrono::duration<double>(processor_time()).count();
   return reading;
 }
 

@@ -1,12 +1,14 @@
 // include/tern/process.hpp on POSIX systems.
 //
-// Sources: getrlimit(2), sigwait(3), pthread_sigmask(3), sched_getaffinity(2), stat(2).
+// Sources: getrlimit(2), sigwait(3), pthread_sigmask(3), sched_getaffinity(2), stat(2),
+// clock_gettime(2).
 #include "tern/process.hpp"
 
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -47,6 +49,12 @@ bool is_readable_by_all(const std::string& path) {
 unsigned available_processors() {
   // On Linux the C++ library asks sched_getaffinity, so that a pinned process counts its own.
   return std::max(1U, std::thread::hardware_concurrency());
+}
+
+Duration processor_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 struct SignalWatcher::State {

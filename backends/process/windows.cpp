@@ -1,6 +1,6 @@
 // include/tern/process.hpp on Windows.
 //
-// Sources: Microsoft's reference of SetConsoleCtrlHandler and HandlerRoutine.
+// Sources: Microsoft's reference of SetConsoleCtrlHandler and HandlerRoutine, GetProcessTimes.
 #include <windows.h>
 
 #include <algorithm>
@@ -22,6 +22,19 @@ DescriptorLimit raise_descriptor_limit() {
 }
 
 unsigned available_processors() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+// Not std::clock(), which is the time of the wall here.
+Duration processor_time() {
+  FILETIME created{};
+  FILETIME ended{};
+  FILETIME kernel{};
+  FILETIME user{};
+  ::GetProcessTimes(::GetCurrentProcess(), &created, &ended, &kernel, &user);
+  const auto ticks = [](const FILETIME& time) {
+    return (static_cast<std::int64_t>(time.dwHighDateTime) << 32) | time.dwLowDateTime;
+  };
+  return Duration(100 * (ticks(kernel) + ticks(user)));
+}
 
 bool is_readable_by_all(const std::string&) { return false; }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "tern/export.hpp"
+#include "tern/time.hpp"
 
 namespace tern {
 
@@ -22,6 +23,9 @@ TERN_API DescriptorLimit raise_descriptor_limit();
 
 // Processors this process may run on; at least 1. Any thread.
 TERN_API unsigned available_processors();
+
+// The processor time of all threads of this process so far, ended ones included. Any thread.
+TERN_API Duration processor_time();
 
 // Whether the file's mode lets every user of this machine read it. False where files have no modes,
 // as on Windows, whose folders say who may read what is made in them. Any thread.
