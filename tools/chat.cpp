@@ -1,5 +1,6 @@
 // tern chat: rooms, nicknames and presence, for everybody who can send a line.
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <set>
 #include <utility>
@@ -37,10 +38,31 @@ const std::set<std::string> not_in_files{"config", "check-config", "reserve"};
 
 // What a running server takes from a changed file.
 const std::set<std::string> reloadable{
-    "max-rooms", "max-room-members", "max-joins",  "max-name",   "max-topic", "history",
-    "replay",    "history-bytes",    "soft-limit", "hard-limit", "flood",     "flood-patience",
-    "ping",      "idle-timeout",     "reserved",   "operators",  "log-level", "quiet",
+    "max-rooms", "max-room-members", "max-joins",     "max-name",     "max-topic",
+    "history",   "replay",           "history-bytes", "soft-limit",   "hard-limit",
+    "flood",     "flood-patience",   "ping",          "idle-timeout", "reserved",
+    "operators", "log-level",        "log-format",    "quiet",
 };
+
+void add_metrics(const chat::Service& service, MetricsText& text) {
+  const chat::ServiceCounters counters = service.counters();
+  const auto gauge = [&text](const char* name, const char* help, std::uint64_t value) {
+    text.gauge(name, help, static_cast<double>(value));
+  };
+  gauge("chat_members", "members now here", counters.members);
+  gauge("chat_rooms", "rooms that are kept, with members or without", counters.rooms);
+  gauge("chat_history_bytes", "text of history in memory", counters.history_bytes);
+  text.counter("chat_commands", "lines of members that were carried out", counters.commands);
+  text.counter("chat_messages", "lines said in rooms", counters.messages);
+  text.counter("chat_deliveries", "what happened in rooms, told to one member each",
+               counters.deliveries);
+  text.begin_counter("chat_gone", "members that have gone, by the reason");
+  static constexpr std::array<std::string_view, chat::leaving_count> reasons{
+      "", "quit", "lost", "too_slow", "flooding", "idle"};
+  for (std::size_t i = 1; i < reasons.size(); ++i) {
+    text.row("chat_gone", "reason", reasons[i], counters.gone[i]);
+  }
+}
 
 // A chat server and what its options are now.
 class Chat {
@@ -68,6 +90,7 @@ class Chat {
       service.end();
     };
     serve_options.draining = [&service] { service.drain(); };
+    serve_options.more_metrics = [&service](MetricsText& text) { add_metrics(service, text); };
     if (!options_.config.empty() || !options_.reserved.empty()) {
       serve_options.reload_settings = [this, &service] { reload(service); };
     }

@@ -10,6 +10,7 @@
 #include <map>
 #include <vector>
 
+#include "src/protocols/chat/text.hpp"
 #include "tools/console.hpp"
 #include "tools/units.hpp"
 
@@ -17,6 +18,7 @@ namespace tern::tool {
 namespace {
 
 std::atomic<LogLevel> least_level{LogLevel::info};
+std::atomic<bool> is_json{false};
 std::string program_name = "tern";
 // Each command's own.
 std::map<const CLI::App*, LogLevel> standard_levels;
@@ -48,6 +50,37 @@ std::string time_stamp() {
   const auto thousandths = duration_cast<milliseconds>(now - whole).count();
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
                      fmt::gmtime(static_cast<std::time_t>(whole.count())), thousandths);
+}
+
+// Control characters and what is no UTF-8 (a path may be anything) must not break the line.
+std::string json_text(std::string_view text) {
+  std::string quoted;
+  while (!text.empty()) {
+    const chat::TextCheck check = chat::check_text(text);
+    const bool is_whole = check.problem == chat::TextProblem::none;
+    for (const char c : text.substr(0, is_whole ? text.size() : check.at)) {
+      if (c == '"' || c == '\\') quoted += '\\';
+      if (c == '\t')
+        quoted += "\\t";
+      else
+        quoted += c;
+    }
+    if (is_whole) break;
+    text.remove_prefix(check.at);
+    const bool is_control = check.problem == chat::TextProblem::control_character;
+    quoted +=
+        fmt::format("\\u{:04x}", is_control ? static_cast<unsigned>(check.character) : 0xfffd);
+    // A control character is one, two or three bytes long; of what is no UTF-8 one is skipped.
+    const bool is_long = is_control && check.character >= 0x80;
+    text.remove_prefix(!is_long ? 1 : check.character < 0x800 ? 2 : 3);
+  }
+  return quoted;
+}
+
+void write_json(std::string_view level, std::string_view message) {
+  [[maybe_unused]] const auto error = write_all(
+      Stream::error, fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"message\":\"{}\"}}\n",
+                                 time_stamp(), level, json_text(message)));
 }
 
 struct Advice {
@@ -131,6 +164,7 @@ bool log_enabled(LogLevel level) { return level >= least_level.load(std::memory_
 
 void log_line(LogLevel level, std::string_view message) {
   if (!log_enabled(level)) return;
+  if (is_json) return write_json(level_text(level).name, message);
   static const bool coloured = wants_colour(Stream::error);
   const LevelText text = level_text(level);
   const bool tinted = coloured && !text.colour.empty();
@@ -144,6 +178,7 @@ void log_line(LogLevel level, std::string_view message) {
 }
 
 void print_notice(std::string_view line) {
+  if (is_json) return write_json("info", line);
   [[maybe_unused]] const auto error =
       write_all(Stream::error, fmt::format("{} {}\n", time_stamp(), line));
 }
@@ -174,6 +209,16 @@ void add_log_options(CLI::App& app, LogLevel standard) {
              throw CLI::ValidationError(
                  "--log-level",
                  fmt::format("'{}' is not a level; write debug, info, warning or error", text));
+           })
+      ->group("Log");
+  add_text(app, "--log-format", "FORMAT", "text",
+           "text, or json: an object a line, with time, level and message",
+           [](const std::string& text) {
+             if (text != "text" && text != "json") {
+               throw CLI::ValidationError(
+                   "--log-format", fmt::format("'{}' is not a format; write text or json", text));
+             }
+             is_json = text == "json";
            })
       ->group("Log");
   app.add_flag_callback(

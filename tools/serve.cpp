@@ -106,6 +106,16 @@ void reload(TlsContext& tls, const ServeOptions& options) {
   }
 }
 
+std::unique_ptr<MetricsServer> serve_metrics(Server& server, const ServeOptions& options,
+                                             std::string& announcement) {
+  if (!options.metrics) return {};
+  auto metrics = std::make_unique<MetricsServer>(*options.metrics, server, options.more_metrics);
+  std::string url = url_text(Scheme::tcp, metrics->endpoint());
+  if (url.starts_with("tcp:")) url.replace(0, 3, "http");
+  announcement += fmt::format("listening {}\n", url);
+  return metrics;
+}
+
 // Also where an exception leaves a server that runs.
 class Ending {
  public:
@@ -159,13 +169,16 @@ int serve(const ServeOptions& options) {
     bound.push_back(bind_one(server, options, i, tls));
     announcement += fmt::format("listening {}\n", url_text(options.listen[i].scheme, bound[i]));
   }
+  std::unique_ptr<MetricsServer> metrics = serve_metrics(server, options, announcement);
   announcement += "ready\n";
   if (options.greeting) announcement += options.greeting(bound);
 
   server.start();
+  if (metrics != nullptr) metrics->start();
   const SignalGate::Scope drain_on_signal(signals, [&](Signal) {
     log(LogLevel::info, "draining: connections have {} to end; a second signal ends at once",
         format_duration(options.drain_timeout));
+    if (metrics != nullptr) metrics->draining();
     if (options.draining) options.draining();
     server.drain(options.drain_timeout);
   });

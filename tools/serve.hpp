@@ -2,6 +2,7 @@
 //
 //   On standard output, once every address is bound and in a single write:
 //        listening tcp://127.0.0.1:7007        one line for each address, with the real port
+//        listening http://127.0.0.1:9101       where metrics are, if they were asked for
 //        ready
 //   SIGHUP reads again what can be: certificates, settings; a bad file changes nothing.
 //   SIGTERM, SIGINT and otherwise SIGHUP drain: listeners close, connections are served until they
@@ -12,11 +13,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tern/server.hpp"
 #include "tern/url.hpp"
+#include "tools/metrics.hpp"
 
 namespace tern::tool {
 
@@ -30,6 +33,10 @@ struct ServeOptions {
   std::function<void(TlsContext&)> reload;
   // SIGHUP, before that: reads everything else again. Reports on its own what is wrong.
   std::function<void()> reload_settings;
+  // Where /metrics and /healthz are to be had, and what is added to every server's numbers (on any
+  // thread).
+  std::optional<Url> metrics;
+  std::function<void(MetricsText&)> more_metrics;
   // How often counters are printed; zero: never.
   Duration stats = Duration::zero();
   Server::ProtocolFactory protocol;

@@ -143,6 +143,17 @@ void add_server_options(CLI::App& app, ServerSettings& settings, const std::stri
       "how connections are spread over workers: kernel (SO_REUSEPORT) or hand-over (one worker "
       "accepts and gives each to the worker with the fewest)",
       [&serve](const std::string& text) { serve.server.balance = read_balance(text); });
+  add_text(
+      app, "--metrics", "URL", "",
+      "answer /metrics (Prometheus) and /healthz over HTTP there: tcp://127.0.0.1:9101; who can "
+      "reach it can read it",
+      [&serve](const std::string& text) {
+        const Url url = read_url("--metrics", text);
+        if (url.scheme != Scheme::tcp && url.scheme != Scheme::local) {
+          refuse("--metrics", text, "an address for HTTP", "tcp://127.0.0.1:PORT or unix:/PATH");
+        }
+        serve.metrics = url;
+      });
   add_duration(app, "--stats", serve.stats,
                "print rates of all counters this often on standard error; 0: never");
 }

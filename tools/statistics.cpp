@@ -49,6 +49,11 @@ Counters total(const std::vector<Counters>& reactors) {
   return sum;
 }
 
+void for_each_counter(const Counters& counters,
+                      const std::function<void(std::string_view name, std::uint64_t value)>& call) {
+  for (const Row& row : rows) call(row.name, counters.*row.member);
+}
+
 std::string statistics_line(const Counters& before, const Counters& after, Duration interval,
                             const std::vector<std::size_t>& connections) {
   const double seconds = std::chrono::duration<double>(interval).count();

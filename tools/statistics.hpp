@@ -7,7 +7,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tern/counters.hpp"
@@ -20,5 +23,9 @@ std::string statistics_line(const Counters& before, const Counters& after, Durat
 
 // The sum over all reactors.
 Counters total(const std::vector<Counters>& reactors);
+
+// Each number that only grows but for those by reason, with its name.
+void for_each_counter(const Counters& counters,
+                      const std::function<void(std::string_view name, std::uint64_t value)>& call);
 
 }  // namespace tern::tool

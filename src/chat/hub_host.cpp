@@ -44,6 +44,7 @@ void HubHost::work() {
   do {
     carry_out(std::exchange(inbox_, {}));
     record();
+    publish();
     flush();
   } while (!inbox_.empty());
   is_busy_ = false;
@@ -63,6 +64,7 @@ void HubHost::carry_out(const Requests& requests) {
 
 // True: a command is done with.
 bool HubHost::carry_out(const Request& request, UnixTime now) {
+  const std::size_t members_before = hub_.members();
   switch (request.kind) {
     case Request::Kind::arrive:
       hub_.arrive(request.member);
@@ -70,6 +72,7 @@ bool HubHost::carry_out(const Request& request, UnixTime now) {
     case Request::Kind::gone:
       held_.erase(request.member);
       hub_.gone(request.member, request.why);
+      count_gone(request.why, members_before);
       return false;
     case Request::Kind::command:
       break;
@@ -78,7 +81,9 @@ bool HubHost::carry_out(const Request& request, UnixTime now) {
     held->second.push_back(request);
     return false;
   }
+  counts_.commands.fetch_add(1, std::memory_order_relaxed);
   hub_.handle(request.member, request.command, now);
+  count_gone(Leaving::quit, members_before);
   if (!hub_.is_verifying(request.member)) return true;
   held_.try_emplace(request.member);
   return false;
@@ -89,7 +94,9 @@ void HubHost::verified(MemberId member, Verdict verdict) {
   if (held == held_.end()) return;  // it has gone meanwhile
   Requests requests = std::move(held->second);
   held_.erase(held);
+  const std::size_t members_before = hub_.members();
   hub_.verified(member, verdict);
+  count_gone(Leaving::quit, members_before);
   acknowledge(member, 1);
   inbox_.insert(inbox_.begin(), std::make_move_iterator(requests.begin()),
                 std::make_move_iterator(requests.end()));
@@ -101,6 +108,30 @@ void HubHost::reconfigure(const ServiceOptions& options) {
   hub_.set_limits(options_.hub);
   hub_.set_roster(options_.roster);
   work();
+}
+
+void HubHost::publish() {
+  counts_.members.store(hub_.members(), std::memory_order_relaxed);
+  counts_.rooms.store(hub_.rooms(), std::memory_order_relaxed);
+  counts_.history_bytes.store(hub_.history_bytes(), std::memory_order_relaxed);
+}
+
+void HubHost::count_gone(Leaving why, std::size_t members_before) {
+  if (hub_.members() == members_before) return;
+  counts_.gone[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+}
+
+ServiceCounters HubHost::counters() const {
+  ServiceCounters counters;
+  counters.members = counts_.members.load(std::memory_order_relaxed);
+  counters.rooms = counts_.rooms.load(std::memory_order_relaxed);
+  counters.history_bytes = counts_.history_bytes.load(std::memory_order_relaxed);
+  counters.commands = counts_.commands.load(std::memory_order_relaxed);
+  counters.messages = counts_.messages.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < leaving_count; ++i) {
+    counters.gone[i] = counts_.gone[i].load(std::memory_order_relaxed);
+  }
+  return counters;
 }
 
 // Whatever anybody hears is on its way to the disk before.
@@ -178,6 +209,8 @@ void HubHost::tell(MemberId member, const Event& event) {
 }
 
 void HubHost::tell_room(RoomId room, MemberId except, const Event& event) {
+  const bool is_message = event.kind == Event::Kind::said || event.kind == Event::Kind::emoted;
+  if (is_message) counts_.messages.fetch_add(1, std::memory_order_relaxed);
   const auto it = present_.find(room);
   if (it == present_.end()) return;
   SharedBuffer buffer;

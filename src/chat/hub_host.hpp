@@ -2,7 +2,10 @@
 // what its members are to hear, one posted value a batch.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +29,8 @@ class HubHost final : private Outlet {
   void reconfigure(const ServiceOptions& options);
   // A reactor has sent what it was given.
   void applied(std::size_t spoke, std::size_t bytes);
+  // THREAD: any.
+  ServiceCounters counters() const;
   // THREAD: any, for the request of one.
   void end() { has_ended_ = true; }
 
@@ -52,6 +57,8 @@ class HubHost final : private Outlet {
   void acknowledge(MemberId member, std::size_t count);
   void record();
   void flush();
+  void publish();
+  void count_gone(Leaving why, std::size_t members_before);
   bool is_behind() const;
   SharedBuffer written(const Event& event);
 
@@ -66,6 +73,15 @@ class HubHost final : private Outlet {
   std::unordered_map<MemberId, Requests> held_;
   std::string text_;
   std::string records_;  // of this batch
+  // Written here, read by any thread.
+  struct Counts {
+    std::atomic<std::uint64_t> members{0};
+    std::atomic<std::uint64_t> rooms{0};
+    std::atomic<std::uint64_t> history_bytes{0};
+    std::atomic<std::uint64_t> commands{0};
+    std::atomic<std::uint64_t> messages{0};
+    std::array<std::atomic<std::uint64_t>, leaving_count> gone{};
+  } counts_;
   bool is_busy_ = false;
   bool has_ended_ = false;
 };

@@ -103,6 +103,12 @@ void reconfigure(ServiceOptions& options, const ServiceOptions& next) {
   options = std::move(changed);
 }
 
+ServiceCounters Service::counters() const {
+  ServiceCounters counters = host_->counters();
+  for (const auto& spoke : spokes_) counters.deliveries += spoke->deliveries();
+  return counters;
+}
+
 const Hub& Service::hub() const { return host_->hub(); }
 
 std::size_t Service::sessions() const {

@@ -27,7 +27,9 @@
 //   THREAD     Construct, door() and end() while no reactor runs; drain() from any.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -97,6 +99,18 @@ void reconfigure(ServiceOptions& options, const ServiceOptions& next);
 // Commands of one member on their way to the hub; also the most that are read in one turn.
 inline constexpr std::size_t in_flight_max = 32;
 
+struct ServiceCounters {
+  // Now.
+  std::uint64_t members = 0;
+  std::uint64_t rooms = 0;
+  std::uint64_t history_bytes = 0;
+  // So far.
+  std::uint64_t commands = 0;
+  std::uint64_t messages = 0;                       // said in rooms
+  std::uint64_t deliveries = 0;                     // of what happens in rooms, to one member each
+  std::array<std::uint64_t, leaving_count> gone{};  // members, by Leaving
+};
+
 class Service {
  public:
   explicit Service(const ServiceOptions& options);
@@ -117,6 +131,9 @@ class Service {
   // Any thread. Takes new limits, times and names. The number of members, the journal, the
   // passwords and the clock stay as they are. `done` is called on a reactor, once all is in force.
   void reconfigure(const ServiceOptions& options, std::function<void()> done);
+
+  // Any thread; each number as of a moment ago.
+  ServiceCounters counters() const;
 
   // For tests, while no reactor runs.
   const Hub& hub() const;

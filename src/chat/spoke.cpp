@@ -87,6 +87,7 @@ void Spoke::apply(const Delivery& delivery) {
 void Spoke::to_room(const Delivery& delivery) {
   const auto it = rooms_.find(delivery.room);
   if (it == rooms_.end()) return;
+  deliveries_.fetch_add(it->second.size(), std::memory_order_relaxed);
   // Nobody leaves the list meanwhile: connections end in a turn of their own.
   for (Session* session : it->second) {
     if (session->id() == delivery.member) continue;

@@ -3,7 +3,9 @@
 //   THREAD  its reactor's, but for post_to_hub() from the hub's tasks there.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -29,6 +31,8 @@ class Spoke {
   Reactor& reactor() const { return reactor_; }
   const ServiceOptions& options() const { return options_; }
   std::size_t sessions() const { return sessions_.size(); }
+  // Any thread.
+  std::uint64_t deliveries() const { return deliveries_.load(std::memory_order_relaxed); }
   bool is_draining() const { return is_draining_; }
 
   void open(Connection& connection);
@@ -62,6 +66,7 @@ class Spoke {
   std::unordered_map<MemberId, std::unique_ptr<Session>> sessions_;
   std::unordered_map<RoomId, std::vector<Session*>> rooms_;
   std::uint64_t members_made_ = 0;
+  std::atomic<std::uint64_t> deliveries_{0};
   CallbackTimer sweep_timer_;
   bool is_draining_ = false;
   bool is_over_ = false;  // nothing is posted any more

@@ -113,6 +113,7 @@ struct Command {
 
 // Why a member is not in a room any more: left it alone, or left the chat.
 enum class Leaving : std::uint8_t { room, quit, lost, too_slow, flooding, idle };
+inline constexpr std::size_t leaving_count = 6;
 
 enum class Problem : std::uint8_t {
   none,
