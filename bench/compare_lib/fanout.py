@@ -18,7 +18,7 @@ FLOOR = "bare_fanout"
 PEERS = (FLOOR, "asio_chat", "thread_chat")
 PATIENCE_S = 60
 LINE = b"x" * 63 + b"\n"
-BURSTS = {1: 40, 8: 30}  # {lines in a burst: bursts in a run}
+BURSTS = {1: 40, 8: 10}  # {lines in a burst: bursts in a run}
 
 
 @dataclass
