@@ -57,10 +57,11 @@ class Loader:
             options += ["--idle", str(workload.idle_connections)]
         return options
 
-    def run(self, server, workload):
-        """Loads the server once and returns the Run; any loader error is a Failure."""
+    def run(self, server, workload, keep=None):
+        """Loads the server once and returns the Run; any loader error is a Failure. `keep` names a
+        file for what the loader wrote."""
         with tempfile.TemporaryDirectory(prefix="bench-compare-") as directory:
-            path = os.path.join(directory, "report.json")
+            path = keep or os.path.join(directory, "report.json")
             command = [
                 *self._command, f"{server.scheme}://127.0.0.1:{server.port}",
                 *self._connections(workload), *workload.options,

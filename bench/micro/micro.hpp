@@ -12,10 +12,16 @@
 
 namespace tern::micro {
 
+// All that add() was given, so that main() can set how often each runs.
+inline std::vector<benchmark::internal::Benchmark*>& registered() {
+  static std::vector<benchmark::internal::Benchmark*> all;
+  return all;
+}
+
 inline benchmark::internal::Benchmark* add(const std::string& area_and_case,
                                            void (*function)(benchmark::State&)) {
   const std::string name = area_and_case + "/" + std::string(Reactor::poller_name());
-  return benchmark::RegisterBenchmark(name.c_str(), function);
+  return registered().emplace_back(benchmark::RegisterBenchmark(name.c_str(), function));
 }
 
 // Accepts and counts; what is received is dropped.

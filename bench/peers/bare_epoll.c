@@ -3,11 +3,15 @@
 // empty receive follows; one receive buffer for all connections; what was received is sent from the
 // receive buffer at once; no interest changes hands unless the peer stops reading. An idle
 // connection costs no user memory at all.
+//
+// With PEER_SLOWED it is another program: one that spends SLOWED_NS nanoseconds of CPU more on each
+// message. What measures must find that out.
 #include "peer.h"
 
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { events_per_wait = 1024 };
@@ -92,10 +96,33 @@ static void flush_unsent(int connection) {
   if (!watch(EPOLL_CTL_MOD, connection, EPOLLIN)) close_connection(connection);
 }
 
+#ifdef PEER_SLOWED
+static long slowed_ns;
+
+static long now_ns(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000000L + now.tv_nsec;
+}
+
+static void read_slowness(void) {
+  const char* text = getenv("SLOWED_NS");
+  slowed_ns = text == NULL ? 0 : atol(text);
+}
+
+static void be_slow(void) {
+  for (const long end = now_ns() + slowed_ns; now_ns() < end;) continue;
+}
+#else
+static void read_slowness(void) {}
+static void be_slow(void) {}
+#endif
+
 // The way of every message: one receive, one send.
 static inline void echo(int connection) {
   const ssize_t received = recv(connection, receive_buffer, sizeof receive_buffer, 0);
   if (__builtin_expect(received > 0, 1)) {
+    be_slow();
     const ssize_t sent = send(connection, receive_buffer, (size_t)received, MSG_NOSIGNAL);
     if (__builtin_expect(sent != received, 0)) keep_unsent(connection, sent, received);
   } else if (received == 0 || errno != EAGAIN) {
@@ -123,6 +150,7 @@ int main(int argument_count, char** arguments) {
   poll_set = epoll_create1(EPOLL_CLOEXEC);
   if (poll_set < 0) peer_fail("epoll_create1");
   if (!watch(EPOLL_CTL_ADD, listener, EPOLLIN)) peer_fail("epoll_ctl");
+  read_slowness();
   signal(SIGTERM, on_terminate);
   peer_announce(listener, "tcp");
 

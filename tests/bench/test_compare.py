@@ -84,12 +84,46 @@ class Compare(unittest.TestCase):
         self.compare('publish', self.result)
         self.assertEqual(self.read('docs/benchmarks.md'), after)
 
+    def micro(self, baseline, *options, code=0):
+        return self.compare('micro', '--build', BUILD, '--baseline', baseline, '--rounds', '1',
+                            *options, code=code).stdout
+
+    def test_micro(self):
+        """A build against itself, and against a baseline that was a tenth quicker."""
+        path = os.path.join(self.folder, 'baseline.json')
+        self.assertIn('nothing got slower', self.micro(path, '--only', 'output_queue', '--write'))
+        self.assertIn('nothing got slower', self.micro(path, '--only', 'output_queue'))
+        baseline = json.loads(self.read('baseline.json'))
+        quicker = next(iter(baseline['results']))
+        self.assertRegex(quicker, r'\Aoutput_queue/[a-z0-9_]+/[a-z_]+\Z')
+        baseline['results'][quicker] = [count / 1.1 for count in baseline['results'][quicker]]
+        with open(path, 'w', encoding='utf-8') as file:
+            json.dump(baseline, file)
+        self.assertTrue(self.micro(path, '--only', 'output_queue', code=1).endswith(
+            f'\nslower: {quicker}\n'))
+
+    @unittest.skipUnless(shutil.which('redis-benchmark'), 'apt-get install redis-tools')
+    def test_trust(self):
+        done = subprocess.run(
+            [sys.executable, os.path.join(self.folder, 'bench', 'compare'), 'trust', '--build',
+             BUILD, '--rounds', '3', '--duration', '0.1', '--warmup', '0.05', '--json',
+             self.result + '.trust'], capture_output=True, text=True, timeout=300, check=False)
+        # Whether it holds is the machine's to say.
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        results = json.loads(self.read('all.json.trust'))['results']
+        self.assertEqual(len(results['agreement']['rates']['redis-benchmark']), 3)
+        self.assertEqual(len(results['drive']['64x50']['cpu_us_of_server_and_loader']), 3)
+        self.assertLessEqual(set(results['resolution']['verdicts'].values()),
+                             {'slower', 'faster', 'not distinguishable'})
+
     def test_bad_input(self):
         for arguments, code, words in (
                 (('all', '--quick', '--publish'), 64, 'contradict'),
                 (('publish', '/no/such/file'), 1, '/no/such/file'),
                 (('publish', os.path.join(self.folder, 'README.md')), 1, 'README.md'),
                 (('all', '--build', '/no/such/build'), 1, 'not built'),
+                (('micro', '--baseline', '/no/such/file'), 1, '/no/such/file'),
+                (('micro', '--build', BUILD, '--only', 'nothing/like/it'), 64, 'no benchmark'),
                 (('fanout', '--rounds', '0'), 64, 'above zero')):
             with self.subTest(arguments=arguments):
                 errors = self.compare(*arguments, code=code).stderr.strip().splitlines()

@@ -1,0 +1,174 @@
+"""Whether the measuring itself can be believed: that `tern load` says what another generator says,
+that it can drive the fastest server, and that `tern compare` finds what is there and nothing
+else."""
+
+import csv
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+from dataclasses import dataclass
+
+from . import catalogue
+from .process import Failure, Server, prepare_child
+
+# A server that is the limit of whoever loads it: both generators must then see the same.
+SERVER_LIMITED_NS = 20_000
+SLOWED_BY = 0.10
+P99_AGREES_WITHIN = 0.10
+# What redis-benchmark sends, and takes for an answer when it comes back: *1\r\n$4\r\nPING\r\n.
+PING_BYTES = 14
+WORKLOAD = catalogue.Workload("14x50", PING_BYTES, 50)
+DRIVEN = ("64x50", "64x1000", "16x64x100")
+TIME_LIMIT_S = 120
+
+
+@dataclass
+class Seen:
+    """What one generator said of one run."""
+    messages_per_second: float
+    p99_us: float
+
+
+def slowed_server(build, slowed_ns):
+    program = os.path.join(build, "bench", "peers", "slowed_epoll")
+    if not os.access(program, os.X_OK):
+        raise Failure(f"{program} is not built; run ninja -C {build}")
+    return ["env", f"SLOWED_NS={slowed_ns}", program]
+
+
+def by_redis_benchmark(server, cpu, messages):
+    """Another closed loop, by other people: event loop, clock and histogram are their own."""
+    command = ["redis-benchmark", "-p", str(server.port), "-t", "ping_mbulk", "-c",
+               str(WORKLOAD.connections), "-n", str(messages), "--csv"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=True, timeout=TIME_LIMIT_S,
+                              preexec_fn=prepare_child(cpu, batch=False))
+        lines = [line for line in done.stdout.splitlines() if line.startswith('"')]
+        row = dict(zip(*csv.reader(lines[-2:])))
+        return Seen(float(row["rps"]), float(row["p99_latency_ms"]) * 1000)
+    except FileNotFoundError:
+        raise Failure("redis-benchmark is not installed; on Debian: apt-get install "
+                      "redis-tools") from None
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+        raise Failure(f"redis-benchmark against {server.name}: {error!r}") from error
+
+
+def by_tern_load(server, load):
+    run = load.run(server, WORKLOAD)
+    return Seen(run.messages_per_second, run.p99_us)
+
+
+def spread(values):
+    return f"{min(values):,.0f} to {max(values):,.0f}"
+
+
+def report_agreement(build, load, round_count, messages, cpus, out, progress):
+    """Two generators and one server, in turns, each run with a fresh server."""
+    command = slowed_server(build, SERVER_LIMITED_NS)
+    generators = {"tern load": lambda server: by_tern_load(server, load),
+                  "redis-benchmark": lambda server: by_redis_benchmark(server, cpus[1], messages)}
+    seen = {generator: [] for generator in generators}
+    for number in range(round_count):
+        for generator, run in generators.items():
+            progress(f"agreement: round {number + 1} of {round_count}, {generator}")
+            with Server("slowed_epoll", command, cpus[0]) as server:
+                seen[generator].append(run(server))
+    progress("")
+    out(f"\nTwo generators against one server that takes {SERVER_LIMITED_NS / 1000:g} us a message "
+        f"more: {WORKLOAD.describe()}; {round_count} rounds")
+    rates = {generator: [each.messages_per_second for each in runs]
+             for generator, runs in seen.items()}
+    tails = {generator: [each.p99_us for each in runs] for generator, runs in seen.items()}
+    for generator in seen:
+        out(f"  {generator:<18}{statistics.median(rates[generator]):>10,.0f}/s "
+            f"({spread(rates[generator])})   p99 {statistics.median(tails[generator]):,.0f} us "
+            f"({spread(tails[generator])})")
+    ours, theirs = rates.values()
+    rates_agree = max(min(ours), min(theirs)) <= min(max(ours), max(theirs))
+    our_tail, their_tail = (statistics.median(values) for values in tails.values())
+    tails_agree = abs(our_tail / their_tail - 1) <= P99_AGREES_WITHIN
+    out(f"  throughput: {'the spreads overlap' if rates_agree else 'the spreads do NOT overlap'}; "
+        f"p99: {our_tail / their_tail - 1:+.1%}, "
+        f"{'within' if tails_agree else 'NOT within'} {P99_AGREES_WITHIN:.0%}")
+    return {"rates": rates, "p99_us": tails, "holds": rates_agree and tails_agree}
+
+
+def report_drive(build, load, round_count, cpus, out, progress):
+    """Who spends less CPU on a message than the server can, on a core like it, drive it to its
+    limit."""
+    program = os.path.join(build, "bench", "peers", catalogue.FLOOR)
+    out(f"\nThe generator on one CPU, {catalogue.FLOOR} on another; {round_count} rounds")
+    results = {}
+    for workload in catalogue.choose_workloads(DRIVEN):
+        pairs = []
+        for number in range(round_count):
+            progress(f"drive: {workload.name}, round {number + 1} of {round_count}")
+            with Server(catalogue.FLOOR, [program], cpus[0]) as server:
+                report = load.run(server, workload).report
+            if "loader_cpu_us_per_message" not in report:
+                raise Failure("the load generator does not say what CPU it takes itself")
+            pairs.append((report["server_cpu_us_per_message"], report["loader_cpu_us_per_message"]))
+        progress("")
+        ratios = [server_us / own_us for server_us, own_us in pairs]
+        # Level, or better: the spread of the rounds reaches what the server can answer.
+        holds = max(ratios) >= 1
+        results[workload.name] = {"cpu_us_of_server_and_loader": pairs, "holds": holds}
+        out(f"  {workload.name:<12}server {statistics.median(pair[0] for pair in pairs):.3f} us a "
+            f"message, generator {statistics.median(pair[1] for pair in pairs):.3f}: it drives "
+            f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) of what "
+            f"the server can answer{'' if holds else ': NOT all of it'}")
+    results["holds"] = all(each["holds"] for each in results.values())
+    return results
+
+
+def verdict_of(build, before, after, out):
+    """The last line of tern compare."""
+    command = [os.path.join(build, "tern"), "compare", before, after]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    match = re.search(r"^verdict: ([a-z ]+?) \(", done.stdout, re.MULTILINE)
+    if not match:
+        raise Failure(f"tern compare gave no verdict: {done.stderr.strip()}")
+    out("".join(f"    {line}\n" for line in done.stdout.splitlines() if "us" in line.split()
+                or line.startswith(("messages", "verdict"))).rstrip())
+    return match.group(1)
+
+
+def report_resolution(build, load, round_count, cpus, out, progress):
+    """One server twice, and one that really takes a tenth more CPU a message."""
+    program = os.path.join(build, "bench", "peers", catalogue.FLOOR)
+    workload = catalogue.WORKLOADS["64x50"]
+    with Server(catalogue.FLOOR, [program], cpus[0]) as server:
+        cost_us = load.run(server, workload).cpu_us_per_message
+    servers = {"one": [program], "itself": [program],
+               "slowed": slowed_server(build, int(cost_us * 1000 * SLOWED_BY))}
+    with tempfile.TemporaryDirectory(prefix="bench-compare-") as directory:
+        folders = {name: os.path.join(directory, name) for name in servers}
+        for folder in folders.values():
+            os.mkdir(folder)
+        for number in range(round_count):
+            for name, command in servers.items():
+                progress(f"resolution: round {number + 1} of {round_count}, {name}")
+                with Server(name, command, cpus[0]) as server:
+                    load.run(server, workload,
+                             keep=os.path.join(folders[name], f"{number}.json"))
+        progress("")
+        verdicts = {}
+        for name, what in (("itself", "itself"),
+                           ("slowed", f"one that takes {SLOWED_BY:.0%} more CPU a message")):
+            out(f"\n{catalogue.FLOOR} against {what}, {round_count} rounds, by tern compare")
+            verdicts[name] = verdict_of(build, folders["one"], folders[name], out)
+    return {"verdicts": verdicts,
+            "holds": verdicts == {"itself": "not distinguishable", "slowed": "slower"}}
+
+
+def report(build, load, round_count, messages, cpus, out, progress):
+    results = {"agreement": report_agreement(build, load, round_count, messages, cpus, out,
+                                             progress),
+               "drive": report_drive(build, load, round_count, cpus, out, progress),
+               "resolution": report_resolution(build, load, round_count, cpus, out, progress)}
+    failed = [name for name, each in results.items() if not each["holds"]]
+    out(f"\nnot shown: {', '.join(failed)}" if failed else "\nall of it holds")
+    return results, failed
