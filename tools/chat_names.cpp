@@ -100,8 +100,8 @@ namespace {
 
 // One line, without its end.
 std::string read_password(const std::string& name) {
-  const HiddenInput hidden;
-  if (hidden.is_hidden()) {
+  const TerminalInput hidden(TerminalInput::Mode::hidden);
+  if (hidden.is_terminal()) {
     [[maybe_unused]] const auto ignored =
         write_all(Stream::error, fmt::format("password for {}: ", name));
   }
@@ -118,7 +118,7 @@ std::string read_password(const std::string& name) {
     if (count == 0) break;
     text.append(reinterpret_cast<const char*>(piece.data()), count);
   }
-  if (hidden.is_hidden()) [[maybe_unused]]
+  if (hidden.is_terminal()) [[maybe_unused]]
     const auto ignored = write_all(Stream::error, "\n");
   text.resize(std::min(text.find('\n'), text.size()));
   if (text.ends_with('\r')) text.pop_back();

@@ -23,6 +23,7 @@ nothing else does. At the end of the input (Ctrl-D) our half of the connection i
 still comes is printed, until the peer ends. When the peer ends first, the session is over.
 A line equal to the quit word ends the session: it is not sent, and what still comes is printed
 until the peer ends or is silent for --wait. For a file that may hold such a line, use --quit ''.
+At a terminal lines can be edited, and what comes does not tear the one being typed.
 Over UDP each line is one datagram, with its line feed; --wait after the last answer it is over.
 
 Signals: SIGINT, SIGTERM and SIGHUP end the session, exit code 0; a second one ends it at once

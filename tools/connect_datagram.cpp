@@ -106,7 +106,7 @@ class DatagramSession final : public ConnectSession, private DatagramProtocol {
     if (sent_lines_ < lines_.size()) return pause_timer_.arm_after(reactor_, pause);
     lines_.clear();
     sent_lines_ = 0;
-    input_->taken(std::exchange(taken_bytes_, 0));
+    input_taken(std::exchange(taken_bytes_, 0));
     if (ending_) await_answers();
   }
 

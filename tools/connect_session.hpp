@@ -13,6 +13,7 @@
 #include "tools/common.hpp"
 #include "tools/console.hpp"
 #include "tools/input.hpp"
+#include "tools/line_editor.hpp"
 #include "tools/tls.hpp"
 
 namespace tern::tool {
@@ -57,6 +58,8 @@ class ConnectSession {
 
   void read_input();
   void stop_input();
+  // Gives room back for what input_arrived() brought.
+  void input_taken(std::size_t bytes);
   // Prints what the peer sent; gives up when that fails.
   void output(std::span<const std::byte> bytes);
   // Keeps the first failure.
@@ -74,7 +77,22 @@ class ConnectSession {
   std::uint64_t received_bytes_ = 0;
 
  private:
+  // At a terminal lines are edited here, and what comes does not tear the one that is being typed.
+  struct Editing {
+    TerminalInput terminal{TerminalInput::Mode::by_keys};
+    LineEditor editor{"> "};
+    std::size_t held_bytes = 0;  // keys of lines that have arrived, and are not taken yet
+    bool is_shown = false;
+  };
+
+  void keys_arrived(const std::string& bytes);
+  bool edit();
+  void show();
+  void hide();
+  void write(std::string_view text);
+
   Interrupt interrupt_;
+  std::unique_ptr<Editing> editing_;  // null: standard input is as it is
   CallbackTimer silence_timer_;
   bool awaiting_silence_ = false;
   std::optional<CommandError> failure_;

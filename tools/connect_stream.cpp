@@ -141,7 +141,7 @@ class StreamSession final : public ConnectSession, private Protocol {
   void give_back() {
     if (connection_ == nullptr || taken_bytes_ == 0) return;
     if (connection_->queued_bytes() <= Input::outstanding_bytes_max / 4) {
-      input_->taken(std::exchange(taken_bytes_, 0));
+      input_taken(std::exchange(taken_bytes_, 0));
       recheck_timer_.cancel();
     } else if (!recheck_timer_.armed()) {
       recheck_timer_.arm_after(reactor_, recheck_);

@@ -27,17 +27,30 @@ void fill_closed_streams();
 // Whether the program was started with SIGHUP ignored, as nohup does. Ask before watching signals.
 bool ignores_hangup();
 
-// While it lives, what is typed on a terminal is not shown, and no key makes a signal, which would
-// leave the terminal like that.
-class HiddenInput {
- public:
-  HiddenInput();
-  ~HiddenInput();
-  HiddenInput(const HiddenInput&) = delete;
-  HiddenInput& operator=(const HiddenInput&) = delete;
+// Whether standard input and output are a terminal that understands ECMA-48, so that a line may be
+// edited there.
+bool is_editable();
+// How wide the terminal behind standard output is now; 80 if nobody knows.
+std::size_t terminal_columns();
 
-  // False: standard input is no terminal, and there is nothing to hide.
-  bool is_hidden() const { return state_ != nullptr; }
+// How a terminal behind standard input behaves while this lives. One at a time.
+class TerminalInput {
+ public:
+  enum class Mode {
+    hidden,   // lines that are not shown; no key makes a signal
+    by_keys,  // each key at once, not shown; Ctrl-C and Ctrl-\ make signals, Ctrl-Z does not
+  };
+
+  explicit TerminalInput(Mode mode);
+  ~TerminalInput();
+  TerminalInput(const TerminalInput&) = delete;
+  TerminalInput& operator=(const TerminalInput&) = delete;
+
+  // False: standard input is none, and nothing has changed.
+  bool is_terminal() const { return state_ != nullptr; }
+
+  // What the destructor does, before the process ends without any. Any thread.
+  static void restore();
 
  private:
   struct State;

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -25,20 +26,44 @@ int number(Stream stream) { return static_cast<int>(stream); }
 
 }  // namespace
 
-struct HiddenInput::State {
+struct TerminalInput::State {
   termios before;
 };
 
-HiddenInput::HiddenInput() {
+namespace {
+
+// Written before it is published, and never changed while it is.
+termios terminal_before;
+std::atomic<bool> has_terminal_before{false};
+
+}  // namespace
+
+TerminalInput::TerminalInput(Mode mode) {
   termios settings{};
-  if (!is_terminal(Stream::input) || ::tcgetattr(STDIN_FILENO, &settings) != 0) return;
+  if (!tool::is_terminal(Stream::input) || ::tcgetattr(STDIN_FILENO, &settings) != 0) return;
   state_ = std::make_unique<State>(State{settings});
-  settings.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
-  ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
+  terminal_before = settings;
+  has_terminal_before = true;
+  settings.c_lflag &= ~static_cast<tcflag_t>(mode == Mode::hidden ? ECHO | ISIG : ECHO | ICANON);
+  if (mode == Mode::by_keys) {
+    settings.c_lflag &= ~static_cast<tcflag_t>(IEXTEN);
+    settings.c_iflag &= ~static_cast<tcflag_t>(IXON);
+    settings.c_cc[VSUSP] = _POSIX_VDISABLE;
+    settings.c_cc[VMIN] = 1;
+    settings.c_cc[VTIME] = 0;
+  }
+  // What was typed already stays, but for a password.
+  ::tcsetattr(STDIN_FILENO, mode == Mode::hidden ? TCSAFLUSH : TCSADRAIN, &settings);
 }
 
-HiddenInput::~HiddenInput() {
-  if (state_ != nullptr) ::tcsetattr(STDIN_FILENO, TCSANOW, &state_->before);
+TerminalInput::~TerminalInput() {
+  if (state_ != nullptr) restore();
+}
+
+void TerminalInput::restore() {
+  if (has_terminal_before.exchange(false)) {
+    ::tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+  }
 }
 
 struct Interrupt::State {
@@ -81,11 +106,29 @@ struct Console {
 
 bool is_terminal(Stream stream) { return ::isatty(number(stream)) == 1; }
 
+namespace {
+
+bool understands_sequences() {
+  const char* terminal = std::getenv("TERM");
+  return terminal != nullptr && std::string_view(terminal) != "dumb";
+}
+
+}  // namespace
+
+bool is_editable() {
+  return understands_sequences() && is_terminal(Stream::input) && is_terminal(Stream::output);
+}
+
+std::size_t terminal_columns() {
+  winsize size{};
+  const bool is_known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return is_known ? size.ws_col : 80;
+}
+
 bool wants_colour(Stream stream) {
   const char* no_colour = std::getenv("NO_COLOR");
   if (no_colour != nullptr && *no_colour != '\0') return false;
-  const char* terminal = std::getenv("TERM");
-  return terminal != nullptr && std::string_view(terminal) != "dumb" && is_terminal(stream);
+  return understands_sequences() && is_terminal(stream);
 }
 
 void fill_closed_streams() {

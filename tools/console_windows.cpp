@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -56,21 +57,43 @@ std::error_code error_from(DWORD error) {
 // before the call has begun to wait, and none at all on the pipes of Wine. So calls are made on a
 // thread of their own. Whoever is interrupted leaves it behind: it touches nothing but this state,
 // which it shares, and ends with the process if its call never does.
-struct HiddenInput::State {
+struct TerminalInput::State {
   DWORD before;
 };
 
-HiddenInput::HiddenInput() {
-  DWORD mode = 0;
-  if (!::GetConsoleMode(handle_of(Stream::input), &mode)) return;
-  state_ = std::make_unique<State>(State{mode});
-  constexpr DWORD shown = ENABLE_ECHO_INPUT | ENABLE_PROCESSED_INPUT;
-  ::SetConsoleMode(handle_of(Stream::input), mode & ~shown);
+namespace {
+
+std::atomic<DWORD> input_before{0};
+std::atomic<bool> has_input_before{false};
+
+}  // namespace
+
+TerminalInput::TerminalInput(Mode mode) {
+  DWORD before = 0;
+  if (!::GetConsoleMode(handle_of(Stream::input), &before)) return;
+  state_ = std::make_unique<State>(State{before});
+  input_before = before;
+  has_input_before = true;
+  const DWORD off =
+      ENABLE_ECHO_INPUT | (mode == Mode::hidden ? ENABLE_PROCESSED_INPUT : ENABLE_LINE_INPUT);
+  const DWORD on = mode == Mode::hidden ? 0 : ENABLE_VIRTUAL_TERMINAL_INPUT;
+  ::SetConsoleMode(handle_of(Stream::input), (before & ~off) | on);
 }
 
-HiddenInput::~HiddenInput() {
-  if (state_ != nullptr) ::SetConsoleMode(handle_of(Stream::input), state_->before);
+TerminalInput::~TerminalInput() {
+  if (state_ != nullptr) restore();
 }
+
+void TerminalInput::restore() {
+  if (has_input_before.exchange(false)) {
+    ::SetConsoleMode(handle_of(Stream::input), input_before);
+  }
+}
+
+// A console edits lines itself, and shows nothing of ours until a key is pressed.
+bool is_editable() { return false; }
+
+std::size_t terminal_columns() { return 80; }
 
 struct Interrupt::State : std::enable_shared_from_this<Interrupt::State> {
   enum class Step : std::uint8_t { idle, asked, done };

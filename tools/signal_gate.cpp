@@ -49,6 +49,7 @@ void SignalGate::signalled(Signal signal) {
   if (signal == Signal::hangup && ignores_hangup_) return;
   if (handler_ == nullptr || std::exchange(seen_, true)) {
     log(LogLevel::debug, "ending at once on signal {}", signal_number(signal));
+    TerminalInput::restore();
     std::_Exit(128 + signal_number(signal));
   }
   handler_(signal);

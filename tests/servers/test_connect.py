@@ -2,6 +2,7 @@
 import os
 import pty
 import select
+import signal
 import socket
 import subprocess
 import termios
@@ -240,14 +241,15 @@ class Pipes(harness.Case):
 class Terminal(harness.Case):
     """Input and output are a terminal."""
 
-    def open(self, *arguments):
+    def open(self, *arguments, environment=None):
         ours, theirs = pty.openpty()
         self.addCleanup(os.close, ours)
         settings = termios.tcgetattr(theirs)
         settings[1] &= ~termios.OPOST
         settings[3] &= ~termios.ECHO
         termios.tcsetattr(theirs, termios.TCSANOW, settings)
-        process = self.process('connect', *arguments, stdin=theirs, stdout=theirs)
+        process = self.process('connect', *arguments, stdin=theirs, stdout=theirs,
+                               environment=environment or {'TERM': 'dumb'})
         os.close(theirs)
         self.seen = b''
         return process, ours
@@ -271,6 +273,60 @@ class Terminal(harness.Case):
                     self.expect(process, terminal, b'line %d\n' % number)
                 os.write(terminal, end)
                 self.assertEqual(process.wait(), 0)
+
+    def test_a_line_that_is_typed_is_not_torn(self):
+        peers = []
+        peer = self.peer(lambda connection: (peers.append(connection), connection.recv(1 << 20),
+                                             connection.recv(1 << 20)))
+        process, terminal = self.open(peer.url, environment={'TERM': 'xterm', 'NO_COLOR': '1'})
+        self.expect(process, terminal, b'\r\x1b[K> ')
+        os.write(terminal, b'half a l')
+        self.expect(process, terminal, b'> half a l')
+        peers[0].sendall(b'[lobby] bob: hi\n')
+        # Taken away, printed, and put back.
+        self.expect(process, terminal, b'\r\x1b[K[lobby] bob: hi\n\r\x1b[K> half a l')
+        os.write(terminal, b'im\x7fne\n')
+        self.expect(process, terminal, b'\r\x1b[K> half a line\n')
+        os.write(terminal, b'\x1b[A!')  # up
+        self.expect(process, terminal, b'> half a line!')
+        os.write(terminal, b'\x04\x15\x04')  # at the end there is nothing to delete; all; the end
+        self.assertEqual(process.wait(), 0)
+
+    def open_chat(self, **environment):
+        server = self.serve('--flood', 'off', command='chat')
+        process, terminal = self.open(server.url, environment={'TERM': 'xterm', **environment})
+        self.expect(process, terminal, b'-- welcome')
+        return process, terminal
+
+    def test_colours_only_where_they_are_wanted(self):
+        process, terminal = self.open_chat()
+        os.write(terminal, b'/nonsense\n')
+        self.expect(process, terminal, b'\x1b[31m!! /nonsense is no command; /help lists them all'
+                                       b'\x1b[0m\n')
+        process, terminal = self.open_chat(NO_COLOR='1')
+        os.write(terminal, b'/nonsense\n')
+        self.expect(process, terminal, b'\x1b[K!! /nonsense is no command; /help lists them all\n')
+
+    def test_a_password_is_not_remembered(self):
+        process, terminal = self.open_chat()
+        os.write(terminal, b'/who\n/nick alice open sesame\n')
+        self.expect(process, terminal, b'not reserved')
+        os.write(terminal, b'\x1b[A')
+        self.expect(process, terminal, b'> /who')
+
+    def test_the_terminal_is_as_it_was(self):
+        server = self.serve()
+        for end in (b'\x04', b'exit\n', signal.SIGINT, signal.SIGTERM):
+            with self.subTest(end=end):
+                process, terminal = self.open(server.url, environment={'TERM': 'xterm'})
+                before = termios.tcgetattr(terminal)
+                self.expect(process, terminal, b'> ')
+                if isinstance(end, bytes):
+                    os.write(terminal, end)
+                else:
+                    process.signal(end)
+                self.assertEqual(process.wait(), 0)
+                self.assertEqual(termios.tcgetattr(terminal), before)
 
     def test_says_how_to_end(self):
         process, terminal = self.open('--quit', 'bye', self.serve().url)
