@@ -233,7 +233,11 @@ def publish(path):
         raise Failure(f"{path}: {error!r}; name a file that bench/compare all --json "
                       "wrote") from error
     put(PAGE, f"{line}\n{text}")
-    put(README, f"![CPU of the server, a message]({CHART})\n\n{summary}")
+    words = wrapped(
+        f"64 B echoed on 50 connections; {conditions['cpu_model']}, Linux {conditions['kernel']}, "
+        f"{conditions['measured_at'][:10]}. `bench/compare all --publish` measures it again; "
+        "[all of it, where we lose, and what the machine cannot show](docs/benchmarks.md).")
+    put(README, f"![CPU of the server, a message]({CHART})\n\n{summary}\n{words}")
     done = subprocess.run(
         [sys.executable, os.path.join(REPOSITORY, "tools", "report"), "--svg-only", "--out", CHARTS,
          path], capture_output=True, text=True, check=False, timeout=60)

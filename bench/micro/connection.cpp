@@ -29,14 +29,28 @@ void queue_share(benchmark::State& state) {
 }
 
 // One message through send(), the turn's flush, the kernel, and received() at the other end.
-void send_64(benchmark::State& state) {
+template <std::size_t bytes>
+void send(benchmark::State& state) {
   Loopback loopback(1);
+  Connection& connection = *loopback.client.connections.front();
+  const std::vector<std::byte> message(bytes);
+  for (auto _ : state) {
+    const std::size_t all = loopback.server.received_bytes + bytes;
+    connection.send(message);
+    while (loopback.server.received_bytes < all) loopback.reactor.turn(forever);
+  }
+}
+
+// There and back: what is sent from within received() has a shorter way.
+void echo_64(benchmark::State& state) {
+  Loopback loopback(1);
+  loopback.server.echoes = true;
   Connection& connection = *loopback.client.connections.front();
   const std::vector<std::byte> message(64);
   for (auto _ : state) {
-    const std::size_t before = loopback.server.received_bytes;
+    const std::size_t all = loopback.client.received_bytes + message.size();
     connection.send(message);
-    while (loopback.server.received_bytes == before) loopback.reactor.turn(forever);
+    while (loopback.client.received_bytes < all) loopback.reactor.turn(forever);
   }
 }
 
@@ -63,7 +77,9 @@ void fan_out_to_1000(benchmark::State& state) {
 [[maybe_unused]] const bool added = [] {
   add("output_queue/copy_64", queue_copy_64);
   add("output_queue/share", queue_share);
-  add("connection/send_64", send_64);
+  add("connection/send_64", send<64>);
+  add("connection/send_16384", send<16384>);
+  add("connection/echo_64", echo_64);
   add("connection/fan_out_to_1000_one_a_turn", fan_out_to_1000<1>);
   add("connection/fan_out_to_1000_eight_a_turn", fan_out_to_1000<8>);
   return true;

@@ -24,17 +24,19 @@ inline benchmark::internal::Benchmark* add(const std::string& area_and_case,
   return registered().emplace_back(benchmark::RegisterBenchmark(name.c_str(), function));
 }
 
-// Accepts and counts; what is received is dropped.
+// Accepts and counts; what is received is dropped, or sent back.
 struct Sink : Protocol {
   void opened(Connection& connection) override { connections.push_back(&connection); }
-  void received(Connection&, std::span<const std::byte> bytes) override {
+  void received(Connection& connection, std::span<const std::byte> bytes) override {
     received_bytes += bytes.size();
+    if (echoes) connection.send(bytes);
   }
   void closed(Connection& connection, CloseReason, const std::error_code&) override {
     std::erase(connections, &connection);
   }
   std::vector<Connection*> connections;
   std::size_t received_bytes = 0;
+  bool echoes = false;
 };
 
 // `count` connections on loopback, both ends in one reactor.

@@ -63,7 +63,19 @@ void send_and_receive(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * size));
 }
 
+// A wake that finds nobody asleep, and the wait that hears it.
+void wake(benchmark::State& state) {
+  Poller poller{PollerOptions{}};
+  Completion completion;
+  for (auto _ : state) {
+    poller.wake();
+    poller.wait(forever);
+    while (poller.next(completion)) continue;
+  }
+}
+
 [[maybe_unused]] const bool added = [] {
+  add("poller/wake", wake);
   add("poller/send_and_receive_64", send_and_receive<64>);
   add("poller/send_and_receive_16384", send_and_receive<16384>);
   return true;
