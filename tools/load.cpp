@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <memory>
 #include <string>
 
@@ -19,6 +18,7 @@
 #include "tools/load_report.hpp"
 #include "tools/load_run.hpp"
 #include "tools/load_search.hpp"
+#include "tools/result_file.hpp"
 
 namespace tern::tool {
 namespace {
@@ -56,28 +56,15 @@ class ProgressLine {
   LoadProgress before_;
 };
 
-void write_result(const char* option, const std::string& path, const std::string& text) {
-  if (path == "-") {
-    print(text);
-    return;
-  }
-  std::ofstream file(path, std::ios::trunc);
-  file << text << std::flush;
-  if (!file) {
-    throw CommandError(exit_failure,
-                       fmt::format("{} {}: writing failed; is the disk full?", option, path));
-  }
-}
-
 void write_results(const LoadPlan& plan, const LoadOutcome& outcome) {
   const LoadOptions& options = plan.options;
   if (!options.json_path.empty()) {
-    write_result("--json", options.json_path, load_json(plan, outcome));
+    write_result_file("--json", options.json_path, load_json(plan, outcome));
   }
   if (!options.hdr_path.empty()) {
     constexpr double microsecond_ns = 1e3;
-    write_result("--hdr", options.hdr_path,
-                 percentile_text(outcome.result.measure.latency_ns, microsecond_ns));
+    write_result_file("--hdr", options.hdr_path,
+                      percentile_text(outcome.result.measure.latency_ns, microsecond_ns));
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <deque>
-#include <fstream>
 #include <memory>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "tools/load_process.hpp"
 #include "tools/load_report.hpp"
 #include "tools/load_traffic.hpp"
+#include "tools/result_file.hpp"
 #include "tools/signal_gate.hpp"
 #include "tools/units.hpp"
 
@@ -334,13 +334,7 @@ class ChatLoad final : public Protocol {
     add_percentiles(json, "latency_us", latency_);
     add_percentiles(json, "lateness_us", lateness_);
     json.add("problem", problem_).close();
-    if (options_.json_path == "-") return print(json.text());
-    std::ofstream file(options_.json_path, std::ios::trunc);
-    file << json.text() << std::flush;
-    if (!file) {
-      throw CommandError(exit_failure,
-                         fmt::format("--json {}: it cannot be written", options_.json_path));
-    }
+    write_result_file("--json", options_.json_path, json.text());
   }
 
   const LoadOptions& options_;
@@ -398,6 +392,7 @@ int load_chat(const LoadOptions& options, const ChatLoadOptions& chat) {
   if (options.server_pid != 0 && !ServerProcess(options.server_pid).exists()) {
     refuse(fmt::format("--server-pid {}: there is no such process", options.server_pid));
   }
+  check_result_file("--json", options.json_path);
   ChatLoad load(options, chat);
   return load.run();
 }

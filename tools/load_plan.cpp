@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
 
 #include "tern/process.hpp"
 #include "tools/address.hpp"
 #include "tools/common.hpp"
 #include "tools/load_process.hpp"
+#include "tools/result_file.hpp"
 
 namespace tern::tool {
 namespace {
@@ -23,16 +23,6 @@ void check_descriptors(const LoadPlan& plan) {
       fmt::format("{} connections need {} descriptors, but the limit is {}; raise the hard limit "
                   "(ulimit -Hn, as root), or ask for at most {} connections",
                   plan.clients(), needed, limit, limit - std::min(limit, needed - plan.clients())));
-}
-
-// Opened now and written at the end: a run is too long to find out afterwards.
-void check_result_path(const char* option, const std::string& path) {
-  if (path.empty() || path == "-") return;
-  if (!std::ofstream(path, std::ios::app)) {
-    throw CommandError(exit_usage, fmt::format("{} {}: cannot be written; name a file in a "
-                                               "directory that exists and is yours",
-                                               option, path));
-  }
 }
 
 }  // namespace
@@ -71,8 +61,8 @@ LoadPlan make_load_plan(const LoadOptions& options) {
                                    "that `pgrep` shows for the server",
                                    options.server_pid));
   }
-  check_result_path("--json", options.json_path);
-  check_result_path("--hdr", options.hdr_path);
+  check_result_file("--json", options.json_path);
+  check_result_file("--hdr", options.hdr_path);
   LoadPlan plan{options, {}, {}};
   check_descriptors(plan);
   if (options.url.scheme == Scheme::tls) {

@@ -77,6 +77,8 @@ WRONG_COMMAND_LINES = [
     (['load', '--find-max', 'p99<1ms', '-p', '5'], ['--find-max and -p']),
     (['load', '--fail-if', 'p99=5'], ['--fail-if', "'p99=5'", "'p99>5ms'"]),
     (['load', '--json', '-', '--hdr', '-'], ['--json -', '--hdr -']),
+    (['load', 'chat://127.0.0.1:1', '--json', '/no/such/folder/x'],
+     ['--json /no/such/folder/x', 'cannot be written']),
     (['load', '--hdr', '/no/such/folder/x'], ['--hdr /no/such/folder/x', 'cannot be written']),
     (['load', '-c', '2', '-t', '5'], ['--threads 5', '-c 2', 'at most 2']),
     (['load', 'udp://127.0.0.1:1', '-s', '1'], ['--size 1', '16 to 65507']),
