@@ -75,6 +75,7 @@ class Programs(Case):
         for name in ('heartbleed', 'CCS', 'ROBOT', 'secure_renego', 'secure_client_renego',
                      'CRIME_TLS', 'SWEET32', 'FREAK', 'DROWN', 'LOGJAM', 'LUCKY13', 'RC4', 'PFS'):
             self.assertEqual(findings[name]['severity'], 'OK', findings[name])
+        findings.pop('engine_problem', None)  # of the program's own OpenSSL
         bad = [entry for entry in findings.values()
                if entry['severity'] not in ('OK', 'INFO', 'DEBUG')]
         self.assertEqual(bad, [])
