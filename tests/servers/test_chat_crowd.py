@@ -40,7 +40,7 @@ sys.stdin.read()
 '''
 
 
-@harness.needs_proc
+@harness.needs_signals
 class Crowd(Case):
     def metrics(self, server):
         with urllib.request.urlopen(f'{server.urls[-1]}/metrics',
