@@ -36,6 +36,9 @@ class Doors final : public Outlet {
   }
   void entered(RoomId room, MemberId member) override { rooms[room].insert(member); }
   void exited(RoomId room, MemberId member) override { require(rooms[room].erase(member) == 1); }
+  void verify(MemberId, std::string_view, std::string_view password) override {
+    verdict = password.front() == 'y' ? Verdict::right : Verdict::wrong;
+  }
   void dismissed(MemberId member) override {
     check();
     here.erase(member);
@@ -55,6 +58,7 @@ class Doors final : public Outlet {
     }
   }
 
+  Verdict verdict = Verdict::busy;
   std::set<MemberId> here;
   std::map<MemberId, std::string> written;
   std::map<RoomId, std::set<MemberId>> rooms;
@@ -86,6 +90,7 @@ void take_lines(Hub& hub, Doors& doors, MemberId member, LineReader& reader) {
     Command command = too_long_line();
     if (got == LineReader::Got::line && !parse_line(line, command)) continue;
     hub.handle(member, command, 1);
+    if (hub.is_verifying(member)) hub.verified(member, doors.verdict);
     doors.check();
   }
   require(reader.held_bytes() <= line_bytes_max + 1);
@@ -99,8 +104,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   limits.joins_max = 2;
   limits.history_lines_max = 5;
   limits.history_bytes_max = 100;
+  limits.restraints_max = 3;
   Doors doors;
   Hub hub(limits, doors);
+  hub.set_roster({{"a", "b"}, {"b"}});
   std::array<LineReader, members> readers;
   for (std::size_t i = 0; i < members; ++i) {
     doors.here.insert(i + 1);

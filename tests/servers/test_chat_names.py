@@ -1,7 +1,12 @@
 """Names of a chat that a password keeps, and operators, as a black box."""
 import base64
+import contextlib
 import hashlib
 import os
+import pty
+import termios
+import time
+import unittest
 
 import harness
 import tls_case
@@ -123,6 +128,22 @@ class Names(Case):
         code, _, errors = self.run_command('chat', '--reserved', '/nonexistent')
         self.assertEqual(code, 78)
         self.assertIn('--reserved /nonexistent: it cannot be read', errors)
+
+    @unittest.skipIf(harness.WINDOWS, 'needs a pseudo-terminal')
+    def test_a_password_is_not_shown(self):
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        before = termios.tcgetattr(theirs)
+        process = self.process('chat', '--reserve', 'alice', stdin=theirs)
+        process.stderr.wait(lambda data: b'password for alice: ' in data,
+                            time.monotonic() + harness.PATIENCE_S)
+        os.write(ours, b'open sesame\n')
+        self.assertEqual(process.wait(), 0)
+        self.assertTrue(process.stdout.text().startswith('alice $scrypt$'))
+        self.assertEqual(termios.tcgetattr(theirs), before)
+        os.close(theirs)
+        with contextlib.suppress(OSError):
+            self.assertNotIn(b'sesame', os.read(ours, 4096))
 
     def test_what_cannot_be_reserved(self):
         for name, password in (('alice', b'short\n'), ('alice', b''), ('alice', b'12345678\0\n'),
