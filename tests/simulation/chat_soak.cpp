@@ -13,6 +13,7 @@
 #include <array>
 #include <charconv>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -65,6 +66,25 @@ struct Client {
   std::string tag() const { return "m" + std::to_string(number) + "." + std::to_string(life); }
 };
 
+// Looks at passwords late, and finds most of them right.
+class LatePasswords final : public chat::Passwords {
+ public:
+  void check(const std::string&, std::string, std::function<void(chat::Verdict)> done) override {
+    waiting_.push_back(std::move(done));
+  }
+  void answer(Random& random) {
+    if (waiting_.empty()) return;
+    waiting_.front()(random.one_in(4)   ? chat::Verdict::wrong
+                     : random.one_in(8) ? chat::Verdict::busy
+                                        : chat::Verdict::right);
+    waiting_.pop_front();
+  }
+  void clear() { waiting_.clear(); }
+
+ private:
+  std::deque<std::function<void(chat::Verdict)>> waiting_;
+};
+
 class ChatSoak final : public Protocol {
  public:
   ChatSoak(Case& run, const Size& size, Style style)
@@ -83,6 +103,8 @@ class ChatSoak final : public Protocol {
     options.ping_interval = 50ms;
     options.idle_timeout = random().one_in(3) ? Duration(300ms) : Duration::zero();
     options.farewell_timeout = 50ms;
+    options.roster = {{"vip0", "vip1", "vip2"}, {"vip1"}};
+    options.passwords = &passwords_;
     options.clock = [] { return chat::UnixTime{1'700'000'000}; };
     reactors_ = 1 + random().below(4);
     moderates_ = random().one_in(2);
@@ -106,9 +128,13 @@ class ChatSoak final : public Protocol {
 
   // Also when a check fails: nothing is posted between reactors that are being destroyed.
   struct End {
-    explicit End(chat::Service& ended) : service(ended) {}
-    ~End() { service.end(); }
+    End(chat::Service& ended, LatePasswords& asked) : service(ended), passwords(asked) {}
+    ~End() {
+      passwords.clear();
+      service.end();
+    }
     chat::Service& service;
+    LatePasswords& passwords;
   };
 
   void play_once() {
@@ -117,7 +143,7 @@ class ChatSoak final : public Protocol {
     Reactor client;
     std::vector<std::unique_ptr<Reactor>> servers;
     std::vector<std::unique_ptr<Listener>> listeners;
-    const End end(service);
+    const End end(service, passwords_);
     ListenerOptions options;
     options.retry_delay = 5ms;
     network_.faults().attach_error = 0;
@@ -158,6 +184,7 @@ class ChatSoak final : public Protocol {
   }
 
   void turn() {
+    if (random().one_in(3)) passwords_.answer(random());
     for (auto& server : *servers_) {
       if (!random().one_in(4)) server->turn(random().one_in(3) ? Duration::zero() : Duration(1ms));
       server->core().connections.for_each([this](const ConnectionImpl& connection) {
@@ -203,7 +230,9 @@ class ChatSoak final : public Protocol {
         if (random().one_in(3)) return leave(client);
         return send(client, std::string(5000, 'x') + "\n");
       case 14:
+        return send(client, "/nick vip" + std::to_string(random().below(3)) + " sesame\n");
       case 15:
+      case 16:
         if (!moderates_) return say(client);
         ++client.asked;
         return send(client, moderation());
@@ -442,6 +471,7 @@ class ChatSoak final : public Protocol {
   Limits limits_;
   chat::ServiceOptions service_options_;
   std::size_t reactors_ = 1;
+  LatePasswords passwords_;
   bool moderates_ = false;  // members kick, ban and mute each other
   Reactor* client_ = nullptr;
   std::vector<std::unique_ptr<Reactor>>* servers_ = nullptr;
