@@ -248,6 +248,7 @@ class Terminal(harness.Case):
         settings[1] &= ~termios.OPOST
         settings[3] &= ~termios.ECHO
         termios.tcsetattr(theirs, termios.TCSANOW, settings)
+        self.before = termios.tcgetattr(theirs)
         process = self.process('connect', *arguments, stdin=theirs, stdout=theirs,
                                environment=environment or {'TERM': 'dumb'})
         os.close(theirs)
@@ -319,14 +320,13 @@ class Terminal(harness.Case):
         for end in (b'\x04', b'exit\n', signal.SIGINT, signal.SIGTERM):
             with self.subTest(end=end):
                 process, terminal = self.open(server.url, environment={'TERM': 'xterm'})
-                before = termios.tcgetattr(terminal)
                 self.expect(process, terminal, b'> ')
                 if isinstance(end, bytes):
                     os.write(terminal, end)
                 else:
                     process.signal(end)
                 self.assertEqual(process.wait(), 0)
-                self.assertEqual(termios.tcgetattr(terminal), before)
+                self.assertEqual(termios.tcgetattr(terminal), self.before)
 
     def test_says_how_to_end(self):
         process, terminal = self.open('--quit', 'bye', self.serve().url)
