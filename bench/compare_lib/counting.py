@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 
 from .client import Client, lockstep
 from .process import Failure, Server, has_ring, prepare_child
@@ -59,7 +60,8 @@ SYSTEM_CALLS = {
     "read": system_calls_in,
     "messages": (20_000, 60_000),
 }
-STEPPED_MESSAGES = 200
+STEPPED_MESSAGES = 100
+SETTLED_S = 0.5  # What an answer leaves to be done after it is a part of its cost.
 
 
 def count_run(how, name, command, workload, messages, cpu):
@@ -91,7 +93,8 @@ def count_steps(name, command, workload, cpu, build, messages):
             return None
         with lockstep(cpu), Client(server, workload.message_bytes, workload.depth) as client:
             client.open(workload.connections)
-            client.run(1)  # The last accept has been seen, and every pool has what it needs.
+            client.run(STEPPED_MESSAGES)  # Until pools and rings have the size that they keep.
+            time.sleep(SETTLED_S)
             try:
                 counter = subprocess.Popen(
                     [tool, str(server.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -100,6 +103,7 @@ def count_steps(name, command, workload, cpu, build, messages):
                 raise Failure(f"cannot start {tool}: {error}; run ninja -C {build}") from error
             try:
                 echoed = client.run(messages) if counter.stdout.readline() else 0
+                time.sleep(SETTLED_S)
             finally:
                 server.will_be_killed = True
                 counter.terminate()

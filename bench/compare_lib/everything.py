@@ -26,7 +26,7 @@ FULL = Plan(echo=("64x50", "64x1000", "16x64x100", "16KiBx50", "churn"), tls=tls
             receivers=1000, idle_connections=10_000, quiet_s=2.0, counted="64x50", messages=None,
             counts_all=True)
 QUICK = Plan(echo=("64x50",), tls=("64x50",), receivers=20, idle_connections=200, quiet_s=0.2,
-             counted="64x50", messages=(50, 100), counts_all=False)
+             counted="64x50", messages=(500, 1000), counts_all=False)
 
 
 def without_reports(results):
