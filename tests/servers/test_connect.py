@@ -283,7 +283,7 @@ class Terminal(harness.Case):
         self.expect(process, terminal, b'\r\x1b[K> ')
         os.write(terminal, b'half a l')
         self.expect(process, terminal, b'> half a l')
-        peers[0].sendall(b'[lobby] bob: hi\n')
+        harness.eventually(lambda: peers, 'a peer')[0].sendall(b'[lobby] bob: hi\n')
         # Taken away, printed, and put back.
         self.expect(process, terminal, b'\r\x1b[K[lobby] bob: hi\n\r\x1b[K> half a l')
         os.write(terminal, b'im\x7fne\n')
