@@ -174,7 +174,9 @@ Result OpenSslFilter::result_of(int returned) {
     case SSL_ERROR_WANT_WRITE:
       return Result::want_output;
     case SSL_ERROR_ZERO_RETURN:
-      return Result::ended;
+      if (open_) return Result::ended;
+      // A closing alert before there is anything to close.
+      return fail(Result::truncated, make_error(error_refused));
     default:
       break;
   }
@@ -198,12 +200,7 @@ Result OpenSslFilter::handshake(Wire& wire) {
   assert(!open_);
   const Call call(*this, wire);
   const int returned = SSL_do_handshake(ssl_.get());
-  if (returned != 1) {
-    const Result result = result_of(returned);
-    if (result != Result::ended) return result;
-    // A closing alert before there is anything to close.
-    return fail(Result::truncated, make_error(error_refused));
-  }
+  if (returned != 1) return result_of(returned);
   open_ = true;
   fruitless_records_ = 0;
   return Result::done;
