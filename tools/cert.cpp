@@ -5,7 +5,7 @@
 #include "tern/tls_certificates.hpp"
 #include "tools/commands.hpp"
 #include "tools/common.hpp"
-#include "tools/tls.hpp"
+#include "tools/text_file.hpp"
 
 namespace tern::tool {
 namespace {

@@ -9,7 +9,7 @@
 #include "tern/tls.hpp"
 #include "tools/common.hpp"
 #include "tools/console.hpp"
-#include "tools/tls.hpp"
+#include "tools/text_file.hpp"
 
 namespace tern::tool {
 namespace {
@@ -44,12 +44,12 @@ void for_each_line(const std::string& option, const std::string& path,
 }
 
 std::string name_problem(std::string_view name, std::size_t name_bytes_max) {
-  const bool is_guest = chat::folded(name).starts_with("guest-");
+  const bool is_guest = chat::folded(name).starts_with(chat::guest_prefix);
   if (chat::is_name(name, name_bytes_max) && !is_guest) return {};
   return fmt::format(
       "that is no name that can be reserved; write letters, digits, - and _, a letter first, at "
-      "most {} of them, and not guest-",
-      name_bytes_max);
+      "most {} of them, and not {}",
+      name_bytes_max, chat::guest_prefix);
 }
 
 void read_reserved(const std::string& path, std::size_t name_bytes_max, ChatNames& names) {

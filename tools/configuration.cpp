@@ -11,7 +11,7 @@
 
 #include "tools/common.hpp"
 #include "tools/suggestion.hpp"
-#include "tools/tls.hpp"
+#include "tools/text_file.hpp"
 
 namespace tern::tool {
 namespace {

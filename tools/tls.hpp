@@ -38,11 +38,4 @@ struct TlsClientSettings {
 void add_tls_client_options(CLI::App& app, TlsClientSettings& settings);
 std::shared_ptr<TlsContext> make_tls(const TlsClientSettings& settings);
 
-// A file's text for a setting, at most a megabyte. Throws CommandError (78).
-std::string read_text(const std::string& option, const std::string& path);
-
-// Writes a file that did not exist, readable by its owner alone if `secret`. Throws CommandError:
-// 73 if it exists.
-void write_new_file(const std::string& path, const std::string& text, bool secret);
-
 }  // namespace tern::tool

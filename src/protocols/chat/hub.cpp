@@ -61,6 +61,14 @@ void Hub::remove(Room& room, Member& member) {
   outlet_.exited(room.id, member.id);
 }
 
+void Hub::take_out(Room& room, Member& member) {
+  remove(room, member);
+  const Room* current = member.current();
+  outlet_.tell(member.id, {.kind = Event::Kind::you_left,
+                           .room = room.name,
+                           .name = current == nullptr ? std::string_view() : current->name});
+}
+
 void Hub::announce_moderator(Room& room) {
   if (!std::exchange(room.has_new_moderator, false)) return;
   outlet_.tell(room.moderator()->id, {.kind = Event::Kind::moderator, .room = room.name});
@@ -174,11 +182,7 @@ void Hub::join(Member& member, const std::string& name) {
 void Hub::leave(Member& member, const std::string& name) {
   Room* room = room_of(member, name);
   if (room == nullptr) return;
-  remove(*room, member);
-  const Room* current = member.current();
-  outlet_.tell(member.id, {.kind = Event::Kind::you_left,
-                           .room = room->name,
-                           .name = current == nullptr ? std::string_view() : current->name});
+  take_out(*room, member);
   outlet_.tell_room(room->id, 0,
                     {.kind = Event::Kind::left, .room = room->name, .actor = member.nickname});
   announce_moderator(*room);

@@ -308,6 +308,8 @@ class Hub {
   Problem make_room(const std::string& name, Room*& room);
   // Who moderates the room after who was first has gone is told so by announce_moderator().
   void remove(Room& room, Member& member);
+  // ... and tells who is taken out.
+  void take_out(Room& room, Member& member);
   void announce_moderator(Room& room);
   Member* find_member(std::string_view name);
   void part(Member& member, Leaving why);

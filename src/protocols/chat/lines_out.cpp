@@ -5,6 +5,7 @@
 #include <string>
 
 #include "src/protocols/chat/lines.hpp"
+#include "src/protocols/chat/text.hpp"
 
 namespace tern::chat {
 namespace {
@@ -92,7 +93,8 @@ std::string problem_text(const Event& event) {
       return "a name has letters, digits, - and _, a letter first, at most " + limit +
              " of them; try /nick alice";
     case Problem::guest_name:
-      return "names that begin with guest- are given by the server; choose another one";
+      return "names that begin with " + std::string(guest_prefix) +
+             " are given by the server; choose another one";
     case Problem::name_taken:
       return name + " is somebody else's name; choose another one";
     case Problem::name_reserved:

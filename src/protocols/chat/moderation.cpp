@@ -86,11 +86,7 @@ void Hub::kick(const Member& moderator, Room& room, const Command& command) {
 }
 
 void Hub::expel(Room& room, Member& member) {
-  remove(room, member);
-  const Room* current = member.current();
-  outlet_.tell(member.id, {.kind = Event::Kind::you_left,
-                           .room = room.name,
-                           .name = current == nullptr ? std::string_view() : current->name});
+  take_out(room, member);
   announce_moderator(room);
 }
 

@@ -9,11 +9,6 @@
 #include "src/protocols/chat/text.hpp"
 
 namespace tern::chat {
-namespace {
-
-constexpr std::string_view guest_prefix = "guest-";
-
-}  // namespace
 
 // No guest's name comes back: who left must not be taken for who came.
 std::string Hub::guest_name() { return std::string(guest_prefix) + std::to_string(next_guest_++); }
