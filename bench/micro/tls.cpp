@@ -3,20 +3,14 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 
 #include "bench/micro/micro.hpp"
 #include "src/tls/filter.hpp"
+#include "tern/process.hpp"
 #include "tern/tls_certificates.hpp"
 
 namespace tern::micro {
 namespace {
-
-// Of the process, so that others on the machine are not measured; in microseconds.
-struct Clock {
-  using duration = std::chrono::duration<double>;
-  static duration now() { return duration(static_cast<double>(std::clock()) / CLOCKS_PER_SEC); }
-};
 
 // One end: what it has written waits in `output` for the other.
 struct End {
@@ -47,20 +41,21 @@ struct Contexts {
   std::abort();
 }
 
-// One handshake, and a byte each way, which brings a client of TLS 1.3 its ticket. Returns how long
-// the server's side took, its filter's making and end included.
-Clock::duration shake_hands(Contexts& contexts, bool resumed) {
+// One handshake, and a byte each way, which brings a client of TLS 1.3 its ticket. Returns what
+// processor time the server's side took, its filter's making and end included; of this process, so
+// that others on the machine are not measured.
+Duration shake_hands(Contexts& contexts, bool resumed) {
   End client(*contexts.client, "localhost");
-  Clock::duration from = Clock::now();
+  Duration from = processor_time();
   auto server = std::make_unique<End>(*contexts.server, "");
-  Clock::duration taken = Clock::now() - from;
+  Duration taken = processor_time() - from;
   tls::Result client_result = tls::Result::want_input;
   tls::Result server_result = tls::Result::want_input;
   while (client_result != tls::Result::done || server_result != tls::Result::done) {
     if (client_result != tls::Result::done) client_result = client.shake(server->output);
-    from = Clock::now();
+    from = processor_time();
     if (server_result != tls::Result::done) server_result = server->shake(client.output);
-    taken += Clock::now() - from;
+    taken += processor_time() - from;
     if (client_result == tls::Result::failed || server_result == tls::Result::failed) {
       give_up("a handshake failed");
     }
@@ -70,16 +65,19 @@ Clock::duration shake_hands(Contexts& contexts, bool resumed) {
   tls::Wire rest{.input = server->output, .input_ended = false, .output = client.output};
   client.filter->read(rest, room, count);
   if (server->filter->resumed() != resumed) give_up("a handshake was not of the kind to measure");
-  from = Clock::now();
+  from = processor_time();
   server.reset();
-  return taken + (Clock::now() - from);
+  return taken + (processor_time() - from);
 }
 
 template <TlsKeyKind key, TlsVersion version, bool resumed>
 void handshake(benchmark::State& state) {
   Contexts contexts(key, version, resumed);
   if (resumed) shake_hands(contexts, false);
-  for (auto _ : state) state.SetIterationTime(shake_hands(contexts, resumed).count());
+  for (auto _ : state) {
+    const std::chrono::duration<double> taken = shake_hands(contexts, resumed);
+    state.SetIterationTime(taken.count());
+  }
 }
 
 // Bytes of plaintext through a record: sealed by one end and opened by the other.
