@@ -69,15 +69,13 @@ class Chat {
  public:
   explicit Chat(CLI::App& app, ChatOptions& options)
       : options_(options), given_(said_options(app)) {
-    names_ = read(app, options_);
+    read(app, options_);
+    options_.service.passwords = &passwords_;
     said_ = said_options(app);
   }
 
   int run() {
     if (options_.checks) return check();
-    passwords_.set_hashes(std::move(names_.hashes));
-    options_.service.roster = std::move(names_.roster);
-    options_.service.passwords = &passwords_;
     if (!options_.history.directory.empty()) {
       history_ = std::make_unique<ChatHistory>(options_.history);
       options_.service.journal = history_.get();
@@ -98,10 +96,14 @@ class Chat {
   }
 
  private:
-  static ChatNames read(CLI::App& app, ChatOptions& options) {
+  // The files that are named by what was given. Throws CommandError; the passwords are as before.
+  void read(CLI::App& app, ChatOptions& options) {
     if (!options.config.empty()) apply_configuration(app, options.config, not_in_files);
     settle(options);
-    return read_chat_names(options.reserved, options.operators, options.service.hub.name_bytes_max);
+    ChatNames names =
+        read_chat_names(options.reserved, options.operators, options.service.hub.name_bytes_max);
+    passwords_.set_hashes(std::move(names.hashes));
+    options.service.roster = std::move(names.roster);
   }
 
   int check() {
@@ -129,10 +131,8 @@ class Chat {
       ChatOptions options;
       add_chat_options(app, options);
       apply_given(app, given_);
-      ChatNames names = read(app, options);
+      read(app, options);
       report_kept(said_options(app));
-      passwords_.set_hashes(std::move(names.hashes));
-      options.service.roster = std::move(names.roster);
       service.reconfigure(options.service,
                           [] { log(LogLevel::info, "configuration and names read again"); });
     } catch (const CommandError& error) {
@@ -159,7 +159,6 @@ class Chat {
   ChatOptions& options_;
   const OptionTexts given_;  // on the command line and in the environment
   OptionTexts said_;         // and in the file, at the start
-  ChatNames names_;
   PasswordChecker passwords_;
   std::unique_ptr<ChatHistory> history_;
   bool is_loaded_ = false;
