@@ -224,8 +224,9 @@ void ConnectionImpl::report_closed() {
 
 // --- output ---
 
-// Bytes of the receive that is being delivered need no copy: they stay until received() returns,
-// and leave then. The first stretch of them is the reply; all else goes to the queue behind it.
+// What received() sends first is the reply, which leaves when received() returns; all else goes to
+// the queue behind it. Bytes of the receive that is being delivered stay until then and need no
+// copy; a few others are copied to where it costs least.
 void ConnectionImpl::queue(Slice bytes) {
   Reactor::Core& core = *core_;
   const bool is_reply = core.borrower == this && bytes.data() >= core.incoming.data() &&
@@ -238,6 +239,15 @@ void ConnectionImpl::queue(Slice bytes) {
 
 [[gnu::noinline]] void ConnectionImpl::queue_copy(Slice bytes) {
   if (state_ != State::open || has(flag_broken) || bytes.empty()) return;
+  Reactor::Core& core = *core_;
+  // A kernel that reads slices later would find the next reply there.
+  const bool is_read_at_once = tls_ != nullptr || !core.poller.keeps_slices();
+  if (core.borrower == this && is_read_at_once && bytes.size() <= core.reply_room.size()) {
+    core.borrower = nullptr;
+    std::copy(bytes.begin(), bytes.end(), core.reply_room.begin());
+    core.reply = Slice(core.reply_room).first(bytes.size());
+    return;
+  }
   keep_reply();
   if (!make_room(bytes.size())) return;
   append([&](OutputQueue& output) { output.append_copy(bytes, core_->blocks); });

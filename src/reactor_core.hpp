@@ -55,12 +55,13 @@ struct Reactor::Core {
   TimerWheel wheel;
   Counters counters;  // the poller's part is copied in when they are read
 
-  // The receive that is being delivered, and the reply that points into it (see
+  // The receive that is being delivered, and the reply that points into it or into reply_room (see
   // ConnectionImpl::queue): at most one at a time, so it is kept here and not in each connection.
   const ConnectionImpl* receiving = nullptr;
-  const ConnectionImpl* borrower = nullptr;  // the same, while it may still reply uncopied
+  const ConnectionImpl* borrower = nullptr;  // the same, while it may still reply past the queue
   Slice incoming;
   Slice reply;
+  std::array<std::byte, 4096> reply_room;
 
   Pool<ConnectionImpl> connections;
   std::vector<ConnectionImpl*> dirty;  // queued output in this turn

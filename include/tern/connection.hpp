@@ -32,8 +32,9 @@
 //              2  A protocol's callbacks never nest.
 //              3  Bytes are delivered once, in order; what was queued before the end is sent before
 //                 the end, or the connection ends with a reason that says otherwise.
-//              4  What a turn queues leaves in one send at its end; a reply given inside received()
-//                 leaves, uncopied if it is a part of the received bytes, when received() returns.
+//              4  What a turn queues leaves in one send at its end. A first send() of bytes inside
+//                 received() may leave when received() returns: as a rule if it is a part of the
+//                 received bytes, which is not copied then, or short.
 //              5  Queued output never exceeds Limits::output_bytes_max.
 //   ERRORS     No call throws except std::bad_alloc from send().
 #pragma once
@@ -106,7 +107,7 @@ class TERN_API Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Queues a copy of `bytes` (or sends them uncopied, see invariant 4). Legal in every state;
+  // Queues a copy of `bytes` (or sends them sooner, see invariant 4). Legal in every state;
   // outside `open` the bytes are dropped, as they would be by a peer that is gone.
   void send(std::span<const std::byte> bytes);
   void send(std::string_view text);
