@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -28,7 +27,8 @@ constexpr std::string_view examples = R"(Examples:
     tern load tcp://127.0.0.1:7007 --json before/$i.json
     tern load tcp://127.0.0.1:7008 --json after/$i.json
   done
-  tern compare before after
+  tern compare --paired before after         run by run: what the machine did cancels out
+  tern compare monday friday                 sets that were measured apart
 
 A set is a folder of results (*.json), or a file with one result or several, one after the other.
 What decides: the messages a second of a closed loop, or the p99 of an open one; and, when every run
@@ -65,6 +65,7 @@ struct Settings {
   std::string after;
   std::uint64_t confidence_percent = 99;
   std::uint64_t least_percent = 1;
+  bool paired = false;
 };
 
 struct RunSet {
@@ -146,6 +147,18 @@ void check_workloads(const RunSet& before, const RunSet& after) {
   }
 }
 
+void check_pairs(const RunSet& before, const RunSet& after, double confidence) {
+  const std::size_t count = before.runs.size();
+  if (count != after.runs.size()) {
+    refuse(fmt::format("--paired: {} runs in {}, but {} in {}", count, before.path,
+                       after.runs.size(), after.path));
+  }
+  if (count < pairs_min(confidence) || count > pairs_max) {
+    refuse(fmt::format("--paired: {} pairs; --confidence {:.0f} needs {} to {}", count,
+                       100 * confidence, pairs_min(confidence), pairs_max));
+  }
+}
+
 // Empty unless every run has it, above zero.
 std::vector<double> values_of(const RunSet& set, const char* key) {
   std::vector<double> values;
@@ -202,6 +215,7 @@ int compare(const Settings& settings) {
   check_workloads(before, after);
   const bool open_loop = before.runs.front().text("mode") == "open_loop";
   const double confidence = static_cast<double>(settings.confidence_percent) / 100;
+  if (settings.paired) check_pairs(before, after, confidence);
   std::string text = set_line("before", before) + set_line("after", after) + notes(before, after);
   fmt::format_to(std::back_inserter(text), "\n{:<16}{:>14}{:>14}{:>10}   {:<22}\n", "", "before",
                  "after", "change", fmt::format("{} % interval", settings.confidence_percent));
@@ -211,7 +225,8 @@ int compare(const Settings& settings) {
     const std::vector<double> left = values_of(before, metric.key);
     const std::vector<double> right = values_of(after, metric.key);
     if (left.empty() || right.empty()) continue;
-    const Comparison found = compare_runs(left, right, confidence);
+    const Comparison found = settings.paired ? compare_pairs(left, right, confidence)
+                                             : compare_runs(left, right, confidence);
     const Verdict verdict =
         verdict_of(found, metric.more_is_better, static_cast<double>(settings.least_percent) / 100);
     const bool decides = is_decisive(metric, open_loop);
@@ -244,6 +259,8 @@ void add_compare(CLI::App& app, int& exit_code) {
       ->type_name("PATH")
       ->required();
   app.add_option("after", settings->after, "results of the other")->type_name("PATH")->required();
+  app.add_flag("--paired", settings->paired,
+               "the two took turns: compare run by run, in the order of their names");
   add_count(app, "--confidence", settings->confidence_percent,
             "how sure an interval is to hold the true change, in percent", 50, 99);
   add_count(app, "--least", settings->least_percent,

@@ -1,7 +1,7 @@
 #include "tools/comparison.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace tern::tool {
 namespace {
@@ -55,6 +55,43 @@ double incomplete_beta(double a, double b, double x) {
                                    : 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+// The means of every two values, one with itself included, from the least.
+std::vector<double> means_of_two(const std::vector<double>& values) {
+  std::vector<double> means;
+  means.reserve(values.size() * (values.size() + 1) / 2);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    for (std::size_t j = i; j < values.size(); ++j) means.push_back((values[i] + values[j]) / 2);
+  }
+  std::sort(means.begin(), means.end());
+  return means;
+}
+
+// How many of those means may be left out at each end. The ranks 1 to `count` get signs by tossing
+// a coin; the sum of those above zero is at most what is returned in at most (1 - confidence) / 2
+// of all cases.
+std::size_t left_out(std::size_t count, double confidence) {
+  std::vector<double> chance(count * (count + 1) / 2 + 1, 0);  // of each sum
+  chance[0] = 1;
+  std::size_t highest = 0;
+  for (std::size_t rank = 1; rank <= count; ++rank) {
+    highest += rank;
+    for (std::size_t sum = highest; sum >= rank; --sum) {
+      chance[sum] = (chance[sum] + chance[sum - rank]) / 2;
+    }
+    for (std::size_t sum = 0; sum < rank; ++sum) chance[sum] /= 2;
+  }
+  std::size_t sum = 0;
+  double below = chance[0] + chance[1];
+  while (below <= (1 - confidence) / 2) below += chance[++sum + 1];
+  return sum;
+}
+
 }  // namespace
 
 double student_quantile(double probability, double degrees) {
@@ -85,6 +122,22 @@ Comparison compare_runs(const std::vector<double>& before, const std::vector<dou
   }
   return {std::exp(left.mean), std::exp(right.mean), std::exp(difference),
           std::exp(difference - reach), std::exp(difference + reach)};
+}
+
+std::size_t pairs_min(double confidence) {
+  std::size_t count = 1;
+  while (std::ldexp(1, -static_cast<int>(count)) > (1 - confidence) / 2) ++count;
+  return count;
+}
+
+Comparison compare_pairs(const std::vector<double>& before, const std::vector<double>& after,
+                         double confidence) {
+  std::vector<double> logs;
+  for (std::size_t i = 0; i < before.size(); ++i) logs.push_back(std::log(after[i] / before[i]));
+  const std::vector<double> means = means_of_two(logs);
+  const std::size_t outside = left_out(logs.size(), confidence);
+  return {median(before), median(after), std::exp(median(means)), std::exp(means[outside]),
+          std::exp(means[means.size() - 1 - outside])};
 }
 
 Verdict verdict_of(const Comparison& comparison, bool more_is_better, double least) {

@@ -11,8 +11,8 @@ import tempfile
 from dataclasses import dataclass
 
 from . import catalogue
-from .process import Failure, Server, prepare_child
-from .rounds import SMALLEST_DIFFERENCE
+from .process import Failure, Server, UsageFailure, prepare_child
+from .rounds import SMALLEST_DIFFERENCE, rotate
 
 # A server that is the limit of whoever loads it: both generators must then see the same.
 SERVER_LIMITED_NS = 20_000
@@ -23,6 +23,7 @@ PING_BYTES = 14
 WORKLOAD = catalogue.Workload("14x50", PING_BYTES, 50)
 DRIVEN = ("64x50", "64x1000", "16x64x100")
 TIME_LIMIT_S = 120
+PAIRS_MIN = 8  # what tern compare --paired needs
 
 
 @dataclass
@@ -127,8 +128,8 @@ def report_drive(build, load, round_count, cpus, out, progress):
 
 
 def verdict_of(build, before, after, out):
-    """The last line of tern compare."""
-    command = [os.path.join(build, "tern"), "compare", before, after]
+    """The last line of tern compare, for runs that took turns."""
+    command = [os.path.join(build, "tern"), "compare", "--paired", before, after]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     match = re.search(r"^verdict: ([a-z ]+?) \(", done.stdout, re.MULTILINE)
     if not match:
@@ -151,11 +152,11 @@ def report_resolution(build, load, round_count, cpus, out, progress):
         for folder in folders.values():
             os.mkdir(folder)
         for number in range(round_count):
-            for name, command in servers.items():
+            for name in rotate(list(servers), number):
                 progress(f"resolution: round {number + 1} of {round_count}, {name}")
-                with Server(name, command, cpus[0]) as server:
+                with Server(name, servers[name], cpus[0]) as server:
                     load.run(server, workload,
-                             keep=os.path.join(folders[name], f"{number}.json"))
+                             keep=os.path.join(folders[name], f"{number:04}.json"))
         progress("")
         verdicts = {}
         for name, what in (("itself", "itself"),
@@ -167,6 +168,8 @@ def report_resolution(build, load, round_count, cpus, out, progress):
 
 
 def report(build, load, round_count, messages, cpus, out, progress):
+    if round_count < PAIRS_MIN:
+        raise UsageFailure(f"--rounds {round_count}: {PAIRS_MIN} or more")
     results = {"agreement": report_agreement(build, load, round_count, messages, cpus, out,
                                              progress),
                "drive": report_drive(build, load, round_count, cpus, out, progress),

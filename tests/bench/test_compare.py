@@ -106,14 +106,14 @@ class Compare(unittest.TestCase):
     def test_trust(self):
         done = subprocess.run(
             [sys.executable, os.path.join(self.folder, 'bench', 'compare'), 'trust', '--build',
-             BUILD, '--rounds', '3', '--duration', '0.4', '--warmup', '0.1', '--json',
+             BUILD, '--rounds', '8', '--duration', '0.2', '--warmup', '0.05', '--json',
              self.result + '.trust'], capture_output=True, text=True, timeout=300, check=False)
         # Whether it holds is the machine's to say, but it must have come to its end.
         self.assertIn(done.returncode, (0, 1), done.stderr)
         self.assertRegex(done.stdout, r'\n(?:all of it holds|not shown: [a-z, ]+)\n\Z', done.stderr)
         results = json.loads(self.read('all.json.trust'))['results']
-        self.assertEqual(len(results['agreement']['rates']['redis-benchmark']), 3)
-        self.assertEqual(len(results['drive']['64x50']['cpu_us_of_server_and_loader']), 3)
+        self.assertEqual(len(results['agreement']['rates']['redis-benchmark']), 8)
+        self.assertEqual(len(results['drive']['64x50']['cpu_us_of_server_and_loader']), 8)
         self.assertLessEqual(set(results['resolution']['verdicts'].values()),
                              {'slower', 'faster', 'not distinguishable'})
 
@@ -125,6 +125,7 @@ class Compare(unittest.TestCase):
                 (('all', '--build', '/no/such/build'), 1, 'not built'),
                 (('micro', '--baseline', '/no/such/file'), 1, '/no/such/file'),
                 (('micro', '--build', BUILD, '--only', 'nothing/like/it'), 64, 'no benchmark'),
+                (('trust', '--rounds', '7'), 64, '8 or more'),
                 (('fanout', '--rounds', '0'), 64, 'above zero')):
             with self.subTest(arguments=arguments):
                 errors = self.compare(*arguments, code=code).stderr.strip().splitlines()

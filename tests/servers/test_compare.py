@@ -77,6 +77,24 @@ class Compare(harness.Case):
         after = self.runs(source, 1.2, server_cpu_us_per_message=6)
         self.assertRegex(self.verdict(before, after), 'not distinguishable .*contradict')
 
+    def test_runs_that_took_turns(self):
+        """What one set cannot tell from the other, for the machine's speed changed by half, the
+        pairs can."""
+        speeds = [1, 0.5, 0.7, 1.4, 0.9, 0.6, 1.2, 0.8]
+        before, after = (self.folder([self.result(messages_per_second=rate * speed)
+                                      for speed in speeds]) for rate in (100_000, 90_000))
+        self.assertRegex(self.verdict(before, after), 'not distinguishable')
+        self.assertRegex(self.verdict('--paired', before, after, code=1),
+                         r'^verdict: slower \(by messages/s\)')
+        self.assertRegex(self.verdict('--paired', before, before), 'not distinguishable')
+
+    def test_what_cannot_be_paired(self):
+        seven, eight = (self.folder([self.result()] * count) for count in (7, 8))
+        self.assertIn('7 runs', self.refused('--paired', seven, eight))
+        self.assertIn('--confidence 99 needs 8', self.refused('--paired', seven, seven))
+        self.assertRegex(self.verdict('--paired', '--confidence', '95', seven, seven),
+                         'not distinguishable')
+
     def test_a_file_with_several_results(self):
         path = os.path.join(self.directory(), 'all.json')
         with open(path, 'w', encoding='utf-8') as file:

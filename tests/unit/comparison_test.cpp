@@ -33,6 +33,36 @@ TEST_CASE("comparison: the interval of Welch's test") {
   CHECK(found.high == doctest::Approx(std::exp(2 + reach)));
 }
 
+// Hamilton's scale factor of nine patients before and after the first therapy, as in Hollander,
+// Wolfe and Chicken, table 3.1; they give -0.46, and -0.786 to -0.010 for at least 95 %.
+TEST_CASE("comparison: the interval of Wilcoxon's signed ranks") {
+  std::vector<double> before{1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30};
+  std::vector<double> after{0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29};
+  for (std::vector<double>* set : {&before, &after}) {
+    for (double& value : *set) value = std::exp(value);
+  }
+  const Comparison found = compare_pairs(before, after, 0.95);
+  CHECK(std::log(found.before) == doctest::Approx(1.68));
+  CHECK(std::log(found.after) == doctest::Approx(1.06));
+  CHECK(std::log(found.ratio) == doctest::Approx(-0.46));
+  CHECK(std::log(found.low) == doctest::Approx(-0.786).epsilon(1e-3));
+  CHECK(std::log(found.high) == doctest::Approx(-0.010).epsilon(1e-3));
+}
+
+TEST_CASE("comparison: no more is claimed of pairs than their number allows") {
+  CHECK(pairs_min(0.5) == 2);
+  CHECK(pairs_min(0.95) == 6);
+  CHECK(pairs_min(0.99) == 8);
+  // The critical values of the tables: 0 of 8 and 1 of 9 at 99 %. All ratios but one are 2.
+  const std::vector<double> ones(9, 1);
+  std::vector<double> after(9, 2);
+  after.back() = 0.5;
+  CHECK(compare_pairs(ones, after, 0.99).low == doctest::Approx(1));  // of 0.5 and 2
+  CHECK(compare_pairs(ones, after, 0.99).high == doctest::Approx(2));
+  const std::vector<double> eight(after.begin() + 1, after.end());
+  CHECK(compare_pairs({ones.begin() + 1, ones.end()}, eight, 0.99).low == doctest::Approx(0.5));
+}
+
 TEST_CASE("comparison: verdicts") {
   CHECK(verdict_of({1, 1.1, 1.1, 1.05, 1.15}, true, 0.01) == Verdict::faster);
   CHECK(verdict_of({1, 1.1, 1.1, 1.05, 1.15}, false, 0.01) == Verdict::slower);
@@ -76,6 +106,41 @@ TEST_CASE("comparison: the same thing is not distinguishable from itself, 10 % a
   // One in a hundred is expected; two would be many deviations off.
   CHECK(wrong <= rounds * 2 / 100);
   CHECK(found >= rounds * 999 / 1000);
+}
+
+// A machine that changes its speed by a quarter, and some runs that were disturbed: what two sets
+// cannot tell apart, pairs can.
+TEST_CASE("comparison: pairs find 10 % on a machine that changes its speed") {
+  Random random(tern::test::test_seed());
+  constexpr int rounds = 1000;
+  int wrong = 0;
+  int found_by_pairs = 0;
+  int found_by_sets = 0;
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<double> before;
+    std::vector<double> same;
+    std::vector<double> slow;
+    for (int pair = 0; pair < 20; ++pair) {
+      const double speed = noisy(random, 1, 0.25);
+      const auto run = [&](double mean) {
+        const double disturbance = random.below(10) == 0 ? 0.25 : 0.02;
+        return speed * noisy(random, mean, disturbance);
+      };
+      before.push_back(run(100'000));
+      same.push_back(run(100'000));
+      slow.push_back(run(90'000));
+    }
+    const auto paired = [&](const std::vector<double>& after) {
+      return verdict_of(compare_pairs(before, after, 0.99), true, 0.01);
+    };
+    wrong += paired(same) == Verdict::not_distinguishable ? 0 : 1;
+    found_by_pairs += paired(slow) == Verdict::slower ? 1 : 0;
+    found_by_sets +=
+        verdict_of(compare_runs(before, slow, 0.99), true, 0.01) == Verdict::slower ? 1 : 0;
+  }
+  CHECK(wrong <= rounds * 2 / 100);
+  CHECK(found_by_pairs >= rounds * 80 / 100);
+  CHECK(found_by_sets <= rounds / 4);
 }
 
 }  // namespace
