@@ -222,7 +222,7 @@ void ConnectionImpl::report_closed() {
   core_->dead.push_back(this);
 }
 
-// --- output ---
+// --- replies ---
 
 // What received() sends first is the reply, which leaves when received() returns; all else goes to
 // the queue behind it. Bytes of the receive that is being delivered stay until then and need no
@@ -237,182 +237,12 @@ void ConnectionImpl::queue(Slice bytes) {
   core.reply = bytes;
 }
 
-[[gnu::noinline]] void ConnectionImpl::queue_copy(Slice bytes) {
-  if (state_ != State::open || has(flag_broken) || bytes.empty()) return;
-  Reactor::Core& core = *core_;
-  // A kernel that reads slices later would find the next reply there.
-  const bool is_read_at_once = tls_ != nullptr || !core.poller.keeps_slices();
-  if (core.borrower == this && is_read_at_once && bytes.size() <= core.reply_room.size()) {
-    core.borrower = nullptr;
-    std::copy(bytes.begin(), bytes.end(), core.reply_room.begin());
-    core.reply = Slice(core.reply_room).first(bytes.size());
-    return;
-  }
-  keep_reply();
-  if (!make_room(bytes.size())) return;
-  append([&](OutputQueue& output) { output.append_copy(bytes, core_->blocks); });
-  queued_more();
-}
-
-void ConnectionImpl::queue(const SharedBuffer& buffer) {
-  if (state_ != State::open || has(flag_broken) || buffer.size() == 0) return;
-  keep_reply();
-  if (!make_room(buffer.size())) return;
-  append([&](OutputQueue& output) { output.append(buffer, core_->blocks); });
-  queued_more();
-}
-
 void ConnectionImpl::send_reply() {
   Slice& reply = core_->reply;
   const std::size_t taken = core_->poller.send(channel_, {&reply, 1});
   if (taken != reply.size() || state_ != State::open) [[unlikely]]
     return reply_sent(taken);
   reply = {};
-}
-
-// Not all of it was taken, or it was the last that this connection had to say.
-[[gnu::noinline]] void ConnectionImpl::reply_sent(std::size_t taken) {
-  const Slice rest = std::exchange(core_->reply, {}).subspan(taken);
-  if (rest.empty()) return output_done();
-  set(flag_sending);
-  if (!make_room(rest.size())) return;
-  if (core_->poller.lends_bytes()) {
-    output().append_lent(rest);
-  } else {
-    output().append_copy(rest, core_->blocks);
-  }
-  pause_when_full();
-}
-
-// Something else is queued behind a reply that has not left: it goes to the queue, to keep order.
-void ConnectionImpl::keep_reply() {
-  if (core_->receiving != this || core_->reply.empty()) return;
-  const Slice reply = std::exchange(core_->reply, {});
-  if (!make_room(reply.size())) return;
-  append([&](OutputQueue& output) { output.append_copy(reply, core_->blocks); });
-}
-
-// Whoever catches a std::bad_alloc of send() finds the connection as it was.
-template <class Append>
-void ConnectionImpl::append(const Append& append_to) {
-  try {
-    append_to(output());
-  } catch (...) {
-    OutputQueue*& queue = tls_ == nullptr ? output_ : tls_->plaintext;
-    if (queue != nullptr && queue->empty()) core_->give_back_queue(std::exchange(queue, nullptr));
-    throw;
-  }
-}
-
-bool ConnectionImpl::make_room(std::size_t bytes) {
-  if (is_ending()) return false;
-  if (bytes_queued() + bytes <= limits_->output_bytes_max) return true;
-  end(CloseReason::output_limit, {}, true);
-  return false;
-}
-
-OutputQueue& ConnectionImpl::output() {
-  if (core_->borrower == this) core_->borrower = nullptr;  // a reply would overtake the queue
-  OutputQueue*& queue = tls_ == nullptr ? output_ : tls_->plaintext;
-  if (queue == nullptr) queue = core_->take_queue();
-  return *queue;
-}
-
-void ConnectionImpl::queued_more() {
-  pause_when_full();
-  if (has(flag_dirty | flag_sending)) return;
-  set(flag_dirty);
-  core_->mark_dirty(*this);
-}
-
-void ConnectionImpl::flush() {
-  clear(flag_dirty);
-  if (!is_ending() && !has(flag_sending)) send_queued();
-}
-
-// REQUIRES no send is unfinished. Ends with an empty queue, or with an unfinished send.
-void ConnectionImpl::send_queued() {
-  send_output();
-  if (tls_ != nullptr) {
-    while (!has(flag_sending) && encrypt_queued()) continue;
-    if (is_ending()) return;
-  }
-  pause_when_full();
-  resume_when_drained();
-  if (state_ == State::draining && handed_over()) output_done();
-}
-
-void ConnectionImpl::send_output() {
-  while (output_ != nullptr && !output_->empty()) {
-    std::array<Slice, slices_max>& slices = core_->slices;
-    const std::size_t count = output_->gather(slices);
-    std::size_t offered = 0;
-    for (std::size_t i = 0; i < count; ++i) offered += slices[i].size();
-    const std::size_t taken = core_->poller.send(channel_, {slices.data(), count});
-    if (taken > 0) {
-      output_->consume(taken, core_->blocks);
-      last_activity_ = core_->poller.now();
-    }
-    if (taken < offered) {
-      set(flag_sending);
-      break;
-    }
-  }
-  if (output_ == nullptr || !output_->empty()) return;
-  core_->give_back_queue(std::exchange(output_, nullptr));
-  if (tls_ != nullptr) tls_->sealed_bytes = 0;
-}
-
-void ConnectionImpl::drop_output() {
-  if (tls_ != nullptr && tls_->plaintext != nullptr) {
-    core_->give_back_queue(std::exchange(tls_->plaintext, nullptr));
-  }
-  if (output_ == nullptr) return;
-  core_->give_back_queue(std::exchange(output_, nullptr));
-}
-
-// Nothing is queued, neither here nor in front of the filter.
-bool ConnectionImpl::handed_over() const {
-  return output_ == nullptr && (tls_ == nullptr || tls_->plaintext == nullptr);
-}
-
-std::size_t ConnectionImpl::bytes_queued() const {
-  std::size_t queued = output_ == nullptr ? 0 : output_->bytes();
-  if (tls_ != nullptr) queued = user_bytes(queued);
-  return core_->receiving == this ? queued + core_->reply.size() : queued;
-}
-
-void ConnectionImpl::pause_when_full() {
-  if (is_ending() || has(flag_output_full) || bytes_queued() <= limits_->output_high_bytes) return;
-  set(flag_output_full);
-  ++core_->counters.receive_pauses;
-  update_receiving();
-}
-
-// Only after a send, never inside a call of the protocol's: drained() must not nest.
-void ConnectionImpl::resume_when_drained() {
-  if (!has(flag_output_full) || bytes_queued() > limits_->output_low_bytes) return;
-  clear(flag_output_full);
-  update_receiving();
-  if (state_ == State::open) protocol_->drained(*this);
-}
-
-// All that was queued is the kernel's, and no more will be queued.
-void ConnectionImpl::output_done() {
-  if (is_ending() || has(flag_sending)) return;
-  if (tls_ != nullptr && !said_goodbye()) return;
-  if (has(flag_peer_ended)) {
-    return end(has(flag_discarding) ? CloseReason::closed_locally : CloseReason::finished);
-  }
-  if (!has(flag_shut_down)) {
-    set(flag_shut_down);
-    core_->poller.shutdown_send(channel_);
-  }
-  if (has(flag_discarding)) {
-    if (limits_->linger_timeout <= Duration::zero()) return end(CloseReason::closed_locally);
-    last_activity_ = core_->poller.now();
-    start_timer();
-  }
 }
 
 // --- ending ---

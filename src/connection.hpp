@@ -101,6 +101,7 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void send_reply();
   void reply_sent(std::size_t taken);
   void keep_reply();
+  bool may_reply_with(std::size_t bytes) const;
   bool make_room(std::size_t bytes);
   OutputQueue& output();
   template <class Append>

@@ -80,6 +80,33 @@ TEST_CASE("allocation: none for a message, alone, in a batch, or passed through 
   }
 }
 
+// The reply is no part of the queue yet, and is not lost with what does not fit behind it.
+TEST_CASE("allocation: a reply survives a send() for which there is no memory") {
+  const std::string large(100'000, 'x');
+  for (const bool is_room : {false, true}) {  // for the reply, in the queue
+    CAPTURE(is_room);
+    Stage stage;
+    Pair pair = stage.pair();
+    if (is_room) {
+      pair.server.connection->send("a block and a queue that are kept");
+      stage.settle();
+      pair.client.received.clear();
+    }
+    stage.server.on_received = [&](Connection& connection, auto) {
+      connection.send("head");
+      is_memory_short = true;
+      CHECK_THROWS_AS(connection.send(large), std::bad_alloc);
+      is_memory_short = false;
+      CHECK(connection.queued_bytes() == 4);
+      connection.finish();
+    };
+    pair.client.connection->send("?");
+    stage.until([&] { return pair.client.ended == 1; }, "the end");
+    CHECK(pair.client.received == "head");
+    stage.until_closed(pair);
+  }
+}
+
 // On a busy connection and on one that has nothing queued, behind copies and behind shared buffers.
 TEST_CASE("allocation: a send() for which there is no memory leaves the connection as it was") {
   const std::string large(100'000, 'x');

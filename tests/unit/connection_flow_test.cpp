@@ -318,6 +318,27 @@ CORE_CASE("connection flow: output beyond the hard limit closes with a reset") {
   CHECK(stage.count(CloseReason::output_limit) == 3);
 }
 
+// A short answer may leave past the queue, but not past those.
+CORE_CASE("connection flow: an answer above a watermark or a limit is told of, however short") {
+  Limits limits;
+  limits.output_high_bytes = 1000;
+  limits.output_low_bytes = 100;
+  limits.output_bytes_max = 3000;
+  Stage stage(limits);
+  stage.client_limits = Limits{};
+  Pair pair = stage.pair();
+  stage.server.on_received = [](Connection& connection, auto bytes) {
+    connection.send(std::string(bytes.size() == 1 ? 1001 : 3001, 'x'));
+  };
+  pair.client.connection->send("?");
+  stage.until([&] { return pair.server.drained == 1; }, "drained()");
+  stage.until([&] { return pair.client.received.size() == 1001; }, "the answer");
+  pair.client.connection->send("??");
+  stage.until_closed(pair);
+  CHECK(pair.server.reason == CloseReason::output_limit);
+  CHECK(pair.client.received.size() == 1001);
+}
+
 CORE_CASE("connection flow: a client that never reads costs its watermark, and nobody else") {
   Limits limits;
   limits.output_high_bytes = 16 * 1024;
