@@ -46,7 +46,8 @@ struct Slot {
     return 1U << (static_cast<unsigned>(operation) + place);
   }
   static constexpr std::uint32_t wants(Operation operation) { return bit(operation, 0); }
-  static constexpr std::uint32_t has(Operation operation) { return bit(operation, 4); }
+  static constexpr unsigned has_place = 4;
+  static constexpr std::uint32_t has(Operation operation) { return bit(operation, has_place); }
   static constexpr std::uint32_t cancels(Operation operation) { return bit(operation, 8); }
   static constexpr std::uint32_t wants_any = 0x00fU;
   static constexpr std::uint32_t has_any = 0x0f0U;

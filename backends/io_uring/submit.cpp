@@ -2,6 +2,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -35,13 +36,18 @@ bool Poller::submit_changes() {
 }
 
 void Poller::submit(Slot& slot, Channel channel) {
-  for (const Operation operation :
-       {Operation::accept, Operation::connect, Operation::receive, Operation::send}) {
-    const bool wanted = slot.is(Slot::wants(operation)) && !is_flooded(slot, operation);
-    const bool is_there = slot.is(Slot::has(operation));
-    if (wanted && !is_there) {
+  std::uint32_t wanted = slot.flags & Slot::wants_any;
+  if (slot.held_count > 0 || slot.is(Slot::rests)) [[unlikely]] {
+    for (const Operation operation : {Operation::accept, Operation::receive}) {
+      if (is_flooded(slot, operation)) wanted &= ~Slot::wants(operation);
+    }
+  }
+  std::uint32_t differing = wanted ^ (slot.flags & Slot::has_any) >> Slot::has_place;
+  for (; differing != 0; differing &= differing - 1) {
+    const auto operation = static_cast<Operation>(std::countr_zero(differing));
+    if ((wanted & Slot::wants(operation)) != 0) {
       start(slot, channel, operation);
-    } else if (is_there && !wanted && !slot.is(Slot::cancels(operation))) {
+    } else if (!slot.is(Slot::cancels(operation))) {
       slot.set(Slot::cancels(operation));
       cancel(slot, channel, operation);
     }
