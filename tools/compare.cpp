@@ -23,7 +23,7 @@ namespace tern::tool {
 namespace {
 
 constexpr std::string_view examples = R"(Examples:
-  for i in 1 2 3 4 5 6 7; do                 the two take turns, so that both see the same machine
+  for i in $(seq 10 29); do                  the two take turns, so that both see the same machine
     tern load tcp://127.0.0.1:7007 --json before/$i.json
     tern load tcp://127.0.0.1:7008 --json after/$i.json
   done
@@ -31,6 +31,8 @@ constexpr std::string_view examples = R"(Examples:
   tern compare monday friday                 sets that were measured apart
 
 A set is a folder of results (*.json), or a file with one result or several, one after the other.
+Paired folders have files of the same names. The change of pairs is the median of their changes,
+which the medians of the two sets need not show.
 What decides: the messages a second of a closed loop, or the p99 of an open one; and, when every run
 had --server-pid, the server's CPU time a message. If they disagree, nothing is decided.
 
@@ -71,6 +73,7 @@ struct Settings {
 struct RunSet {
   std::string path;
   std::vector<JsonValues> runs;
+  std::vector<std::string> files;  // of a folder, in the order of the runs
 };
 
 [[noreturn]] void refuse(const std::string& message) { throw CommandError(exit_usage, message); }
@@ -105,14 +108,17 @@ void check_run(const RunSet& set, const JsonValues& run, std::size_t number) {
 }
 
 RunSet read_set(const std::string& path) {
-  RunSet set{path, {}};
+  RunSet set{path, {}, {}};
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
     std::set<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
       if (entry.path().extension() == ".json") files.insert(entry.path());
     }
-    for (const auto& file : files) read_file(file, set);
+    for (const auto& file : files) {
+      read_file(file, set);
+      set.files.push_back(file.filename().string());
+    }
   } else {
     read_file(path, set);
   }
@@ -152,6 +158,11 @@ void check_pairs(const RunSet& before, const RunSet& after, double confidence) {
   if (count != after.runs.size()) {
     refuse(fmt::format("--paired: {} runs in {}, but {} in {}", count, before.path,
                        after.runs.size(), after.path));
+  }
+  for (std::size_t i = 0; i < std::min(before.files.size(), after.files.size()); ++i) {
+    if (before.files[i] == after.files[i]) continue;
+    refuse(fmt::format("--paired: {} has {} where {} has {}; run N of both needs one name",
+                       before.path, before.files[i], after.path, after.files[i]));
   }
   if (count < pairs_min(confidence) || count > pairs_max) {
     refuse(fmt::format("--paired: {} pairs; --confidence {:.0f} needs {} to {}", count,

@@ -91,6 +91,8 @@ class Compare(harness.Case):
     def test_what_cannot_be_paired(self):
         seven, eight = (self.folder([self.result()] * count) for count in (7, 8))
         self.assertIn('7 runs', self.refused('--paired', seven, eight))
+        os.rename(os.path.join(seven, '3.json'), os.path.join(seven, 'x.json'))
+        self.assertIn('where', self.refused('--paired', seven, self.folder([self.result()] * 7)))
         self.assertIn('--confidence 99 needs 8', self.refused('--paired', seven, seven))
         self.assertRegex(self.verdict('--paired', '--confidence', '95', seven, seven),
                          'not distinguishable')
