@@ -100,6 +100,7 @@ void check_run(const RunSet& set, const JsonValues& run, std::size_t number) {
     refuse_run(fmt::format("is no result of schema version {}; measure with this version of tern",
                            load_schema_version));
   }
+  if (run.text("mode") == "chat") refuse_run("is of a chat; only runs of messages can be compared");
   if (run.text("interrupted") != "false") refuse_run("was interrupted; measure it again");
   if (run.text("errors") != "0") {
     refuse_run("had errors: " + run.text("errors") + "; they are not to be compared");

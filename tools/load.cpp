@@ -86,17 +86,23 @@ const LoadCondition* broken_condition(const LoadPlan& plan, const LoadOutcome& o
   return nullptr;
 }
 
+// REQUIRES there are any.
+LoadError first_error(const LoadErrors& errors) {
+  std::size_t index = 0;
+  while (index + 1 < load_error_count && errors.of(static_cast<LoadError>(index)) == 0) ++index;
+  return static_cast<LoadError>(index);
+}
+
 // What a failed run comes to in one line, for standard error.
 std::string failure_line(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
   const LoadErrors& errors = outcome.result.errors;
-  for (std::size_t index = 0; index < load_error_count; ++index) {
-    const auto error = static_cast<LoadError>(index);
-    if (errors.of(error) == 0) continue;
-    if (exit_code == exit_unavailable) {
-      return fmt::format(
-          "tern load: nobody answers: {}; start the server first, or correct the URL\n",
-          errors.example(error));
-    }
+  if (errors.total() > 0 && exit_code == exit_unavailable) {
+    return fmt::format(
+        "tern load: nobody answers: {}; start the server first, or correct the URL\n",
+        errors.example(first_error(errors)));
+  }
+  if (errors.total() > 0) {
+    const LoadError error = first_error(errors);
     return fmt::format("tern load: {} errors; the first {}: {}\n", grouped(errors.total()),
                        to_string(error), errors.example(error));
   }
@@ -107,8 +113,8 @@ std::string failure_line(const LoadPlan& plan, const LoadOutcome& outcome, int e
   return {};
 }
 
+// The files last: a disk that is full by then costs these, and not what was measured.
 void report(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
-  write_results(plan, outcome);
   if (!plan.options.quiet && exit_code != exit_unavailable) {
     const std::string summary = load_summary(plan, outcome);
     // Standard output is the JSON's or the percentiles' when they were asked for there.
@@ -122,11 +128,12 @@ void report(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
     [[maybe_unused]] const auto error =
         write_all(Stream::error, failure_line(plan, outcome, exit_code));
   }
+  write_results(plan, outcome);
 }
 
-LoadOutcome run_once(const LoadPlan& plan) {
+LoadOutcome run_once(const LoadPlan& plan, LoadInterrupt& interrupt) {
   ProgressLine line(plan, !plan.options.quiet);
-  return run_load(plan, [&](const LoadProgress& progress) { line.show(progress); });
+  return run_load(plan, interrupt, [&](const LoadProgress& progress) { line.show(progress); });
 }
 
 // What came of one rate. It holds only if the messages were really sent and answered at that rate.
@@ -153,51 +160,82 @@ void show_probe(const LoadPlan& plan, const LoadOutcome& outcome, bool held) {
   [[maybe_unused]] const auto error = write_all(Stream::error, text);
 }
 
-// Runs at rate after rate. Afterwards `plan` and `outcome` are of the highest rate that held.
-bool search_rate(LoadPlan& plan, LoadOutcome& outcome) {
-  LoadPlan probe = plan;
+// What the search for the highest rate came to.
+struct FoundRate {
+  LoadPlan plan;  // with its outcome: of the highest rate that held, else of the last one tried
+  LoadOutcome outcome;
+  std::uint64_t held = 0;  // the highest rate, 0: none
+  bool interrupted = false;
+  std::string gone;  // why no further rate could be tried
+};
+
+// Errors may be the rate's; that nobody is there any more is not.
+bool is_answering(const LoadPlan& plan, LoadInterrupt& interrupt) {
+  LoadOptions one = plan.options;
+  one.rate = one.idle = 0;
+  one.connections = one.threads = one.depth = 1;
+  one.count = 1;
+  one.ramp = Duration::zero();
+  const LoadOutcome outcome = run_load(make_load_plan(one), interrupt, [](const LoadProgress&) {});
+  return exit_code_of(outcome) != exit_unavailable;
+}
+
+FoundRate search_rate(LoadPlan plan) {
+  FoundRate found;
+  LoadInterrupt interrupt;
   RateSearch search(plan.options.rate != 0 ? plan.options.rate : first_rate, load_rate_max);
-  while (!search.over()) {
-    probe.options.rate = search.next();
-    LoadOutcome found = run_once(probe);
-    // Nobody there, or no longer: no other rate would go better.
-    const int exit_code = exit_code_of(found);
-    const bool held = rate_holds(probe, found.result);
-    if (found.interrupted || exit_code == exit_unavailable) {
-      if (search.best() == 0) {
-        plan.options.rate = probe.options.rate;
-        outcome = std::move(found);
-      }
-      return search.best() != 0;
+  while (!search.over() && found.gone.empty() && !found.interrupted) {
+    plan.options.rate = search.next();
+    LoadOutcome outcome = run_once(plan, interrupt);
+    const bool is_whole = !outcome.interrupted;
+    const bool is_unheard = exit_code_of(outcome) == exit_unavailable;
+    const LoadErrors& errors = outcome.result.errors;
+    const bool held = is_whole && rate_holds(plan, outcome.result);
+    if (is_whole && !is_unheard) show_probe(plan, outcome, held);
+    const bool is_doubtful = is_whole && errors.total() > 0 && !plan.options.is_datagram();
+    if (is_unheard || (is_doubtful && !is_answering(plan, interrupt))) {
+      found.gone = errors.example(first_error(errors));
     }
-    show_probe(probe, found, held);
     if (held || search.best() == 0) {
-      plan.options.rate = probe.options.rate;
-      outcome = std::move(found);
+      found.plan = plan;
+      found.outcome = std::move(outcome);
     }
-    search.tried(held);
+    if (is_whole && found.gone.empty()) search.tried(held);
+    found.interrupted = interrupt.happened();
   }
-  return search.best() != 0;
+  found.held = search.best();
+  return found;
+}
+
+// The line behind the summary. Empty where the run's own failure says it all.
+std::string finding_line(const FoundRate& found, const std::string& condition) {
+  if (!found.gone.empty()) {
+    if (found.held == 0) return {};
+    return fmt::format("tern load: --find-max {}: it held up to {}/s, then nobody answered: {}\n",
+                       condition, grouped(found.held), found.gone);
+  }
+  if (found.held != 0) {
+    return fmt::format("find-max    {}{} holds up to {}/s\n", found.interrupted ? "stopped; " : "",
+                       condition, grouped(found.held));
+  }
+  if (found.interrupted) {
+    return fmt::format("find-max    stopped before {} had held at any rate\n", condition);
+  }
+  if (found.outcome.result.errors.total() > 0) return {};
+  return fmt::format("tern load: --find-max {}: it held at no rate\n", condition);
 }
 
 int find_max(const LoadOptions& options) {
-  LoadPlan plan = make_load_plan(options);
-  LoadOutcome outcome;
-  const bool found = search_rate(plan, outcome);
-  int exit_code = exit_code_of(outcome);
-  if (exit_code == exit_success && !found) exit_code = exit_failure;
-  report(plan, outcome, exit_code);
-  const std::string& condition = options.find_max->text;
-  const std::string text =
-      found
-          ? fmt::format("find-max    {} holds up to {}/s\n", condition, grouped(plan.options.rate))
-          : fmt::format("tern load: --find-max {}: it held at no rate\n", condition);
-  if (found && !options.quiet) {
-    [[maybe_unused]] const auto error = write_all(
-        options.json_path == "-" || options.hdr_path == "-" ? Stream::error : Stream::output, text);
-  } else if (!found && outcome.result.errors.total() == 0) {
-    [[maybe_unused]] const auto error = write_all(Stream::error, text);
-  }
+  const FoundRate found = search_rate(make_load_plan(options));
+  int exit_code = exit_code_of(found.outcome);
+  const bool has_result = found.gone.empty() && (found.held != 0 || found.interrupted);
+  if (exit_code == exit_success && !has_result) exit_code = exit_failure;
+  report(found.plan, found.outcome, exit_code);
+  if (exit_code == exit_success && options.quiet) return exit_code;
+  const bool is_free = options.json_path != "-" && options.hdr_path != "-";
+  [[maybe_unused]] const auto error =
+      write_all(exit_code == exit_success && is_free ? Stream::output : Stream::error,
+                finding_line(found, options.find_max->text));
   return exit_code;
 }
 
@@ -205,7 +243,8 @@ int load(const LoadOptions& options, const ChatLoadOptions& chat) {
   if (chat.is_chosen) return load_chat(options, chat);
   if (options.find_max) return find_max(options);
   const LoadPlan plan = make_load_plan(options);
-  const LoadOutcome outcome = run_once(plan);
+  LoadInterrupt interrupt;
+  const LoadOutcome outcome = run_once(plan, interrupt);
   int exit_code = exit_code_of(outcome);
   if (exit_code == exit_success && broken_condition(plan, outcome) != nullptr) {
     exit_code = exit_failure;

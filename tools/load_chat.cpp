@@ -23,6 +23,8 @@
 namespace tern::tool {
 namespace {
 
+// Of docs/load-chat-result.schema.json: raised when a key goes away or changes its meaning.
+constexpr int chat_schema_version = 1;
 // What a line carries: its number, its planned time, and padding.
 constexpr std::size_t line_bytes_min = 40;
 // Connects under way at once: a server's queue is no longer than a few thousand.
@@ -318,8 +320,9 @@ class ChatLoad final : public Protocol {
 
   void write_json(double seconds) const {
     JsonWriter json;
-    json.open()
-        .add("url", options_.url.to_string())
+    json.open();
+    add_origin(json, chat_schema_version, options_.url);
+    json.add("mode", "chat")
         .add("members", members_.size())
         .add("rooms", rooms_.size())
         .add("message_bytes", options_.message_bytes)
@@ -333,7 +336,9 @@ class ChatLoad final : public Protocol {
         .add("server_cpu_us_per_delivery", cpu_us());
     add_percentiles(json, "latency_us", latency_);
     add_percentiles(json, "lateness_us", lateness_);
-    json.add("problem", problem_).close();
+    json.add("problem", problem_);
+    add_environment(json, server_.processors());
+    json.close();
     write_result_file("--json", options_.json_path, json.text());
   }
 

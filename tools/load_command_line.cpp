@@ -62,9 +62,19 @@ void refuse_contradictions(const LoadOptions& options, const CLI::App& app) {
   if (!options.is_open_loop() && !options.find_max && app.count("--arrivals") > 0) {
     refuse("--arrivals says how the messages of an open loop are spread; give it a rate with -r");
   }
-  if (options.json_path == "-" && options.hdr_path == "-") {
-    refuse("--json - and --hdr - contradict each other: standard output has room for one");
+  if (options.find_max && !options.fail_if.empty()) {
+    refuse(
+        "--find-max and --fail-if contradict each other: the search has a condition of its own; "
+        "judge the rate that it finds in a run with -r");
   }
+  if (!options.json_path.empty() && options.json_path == options.hdr_path) {
+    refuse(fmt::format("--json {0} and --hdr {0} contradict each other: there is room for one",
+                       options.json_path));
+  }
+  if (!options.is_datagram() && app.count("--udp-timeout") > 0) {
+    refuse("--udp-timeout is for udp://, where an answer may be lost; see --timeout");
+  }
+  if (app.count("--rooms") > 0) refuse("--rooms is for chat://; drop it");
   if (options.threads > options.connections) {
     refuse(
         fmt::format("--threads {} is more than -c {}: a thread would have nothing to do; write "

@@ -188,12 +188,8 @@ void add_curve(JsonWriter& json, const Histogram& ns) {
 
 void add_plan(JsonWriter& json, const LoadPlan& plan) {
   const LoadOptions& options = plan.options;
-  json.add("schema_version", load_schema_version)
-      .add("tool_version", version_text())
-      .add("poller", Reactor::poller_name())
-      .add("measured_at", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))))
-      .add("url", options.url.to_string())
-      .add("connections", options.connections)
+  add_origin(json, load_schema_version, options.url);
+  json.add("connections", options.connections)
       .add("idle_connections", options.idle)
       .add("message_bytes", options.message_bytes)
       .add("depth", options.depth)
@@ -221,7 +217,17 @@ void add_errors(JsonWriter& json, const LoadErrors& errors) {
   json.close();
 }
 
-void add_environment(JsonWriter& json, const LoadUsage& usage) {
+}  // namespace
+
+void add_origin(JsonWriter& json, int schema_version, const Url& url) {
+  json.add("schema_version", schema_version)
+      .add("tool_version", version_text())
+      .add("poller", Reactor::poller_name())
+      .add("measured_at", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))))
+      .add("url", url.to_string());
+}
+
+void add_environment(JsonWriter& json, const std::string& server_processors) {
   const LoadEnvironment environment = load_environment();
   json.open("environment")
       .add("kernel", environment.kernel)
@@ -232,13 +238,9 @@ void add_environment(JsonWriter& json, const LoadUsage& usage) {
       .add("compiler", environment.compiler)
       .add("commit", environment.commit)
       .add("descriptors_max", environment.descriptors_max);
-  if (!usage.server_processors.empty()) {
-    json.add("server_cpus_allowed", usage.server_processors);
-  }
+  if (!server_processors.empty()) json.add("server_cpus_allowed", server_processors);
   json.close();
 }
-
-}  // namespace
 
 std::string grouped(std::uint64_t number) {
   std::string digits = std::to_string(number);
@@ -342,7 +344,7 @@ std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome) {
            per_message(outcome.usage.server_switches, result))
       .add("loader_cpu_us_per_message", us_per_message(outcome.usage.loader_cpu_s, result))
       .add("loader_cpu_share", outcome.usage.loader_share);
-  add_environment(json, outcome.usage);
+  add_environment(json, outcome.usage.server_processors);
   return json.close().text();
 }
 

@@ -20,6 +20,11 @@ std::string load_json(const LoadPlan& plan, const LoadOutcome& outcome);
 std::string load_progress_line(const LoadPlan& plan, const LoadProgress& progress,
                                double messages_per_second);
 
+// Members of a result that every kind of run has: the version of the result's schema, who measured,
+// when, and where; and the machine, with the processors of the server if these are known.
+void add_origin(JsonWriter& json, int schema_version, const Url& url);
+void add_environment(JsonWriter& json, const std::string& server_processors);
+
 // "p50 52.1  p90 …", in microseconds.
 std::string percentiles_text(const Histogram& ns);
 // An object of them, in microseconds.

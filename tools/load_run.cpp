@@ -21,7 +21,6 @@ namespace tern::tool {
 namespace {
 
 constexpr auto progress_interval = std::chrono::milliseconds(200);
-constexpr int exit_interrupted = 130;  // as a shell reports a command that SIGINT ended
 
 // Processor time used so far.
 struct Reading {
@@ -100,7 +99,6 @@ void LoadRun::measuring_ended() {
 
 void LoadRun::interrupt() {
   const std::lock_guard lock(mutex_);
-  if (interrupted_) std::_Exit(exit_interrupted);
   interrupted_ = true;
   changed_.notify_all();
 }
@@ -189,11 +187,35 @@ LoadOutcome LoadRun::run(const std::function<void(const LoadProgress&)>& show_pr
 
 }  // namespace
 
-LoadOutcome run_load(const LoadPlan& plan,
+LoadInterrupt::LoadInterrupt() {
+  signals_.set([this](Signal) { interrupt(); });
+}
+
+bool LoadInterrupt::happened() const {
+  const std::lock_guard lock(mutex_);
+  return happened_;
+}
+
+void LoadInterrupt::tell(std::function<void()> stop) {
+  const std::lock_guard lock(mutex_);
+  stop_ = std::move(stop);
+  if (happened_ && stop_ != nullptr) stop_();
+}
+
+void LoadInterrupt::interrupt() {
+  const std::lock_guard lock(mutex_);
+  happened_ = true;
+  if (stop_ != nullptr) stop_();
+}
+
+LoadOutcome run_load(const LoadPlan& plan, LoadInterrupt& interrupt,
                      const std::function<void(const LoadProgress&)>& show_progress) {
   LoadRun run(plan);
-  // Before the workers' threads, which inherit the blocked signals.
-  const SignalWatcher watcher([&run](Signal) { run.interrupt(); });
+  struct Told {
+    ~Told() { interrupt.tell({}); }
+    LoadInterrupt& interrupt;
+  } const told{interrupt};
+  interrupt.tell([&run] { run.interrupt(); });
   return run.run(show_progress);
 }
 

@@ -2,17 +2,19 @@
 //
 //        main thread          worker threads             signal thread
 //        run() ─ start ─────► connecting ... ready
-//          ◄──── ready ────────┘                          SIGINT: stop() to each; a second one
-//              ─ start ─────► warming, measuring ...      ends the process at once
+//          ◄──── ready ────────┘                          LoadInterrupt: stop() to each
+//              ─ start ─────► warming, measuring ...
 //          ◄──── done ─────────┘
 //
 //   Five times a second the main thread looks at the workers' progress.
 #pragma once
 
 #include <functional>
+#include <mutex>
 
 #include "tools/load_plan.hpp"
 #include "tools/load_result.hpp"
+#include "tools/signal_gate.hpp"
 
 namespace tern::tool {
 
@@ -32,8 +34,29 @@ struct LoadOutcome {
   bool interrupted = false;
 };
 
+// The first signal ends the run that is under way, and lets no further one begin; the second ends
+// the process at once. THREAD: construct before any other exists.
+class LoadInterrupt {
+ public:
+  LoadInterrupt();
+  LoadInterrupt(const LoadInterrupt&) = delete;
+  LoadInterrupt& operator=(const LoadInterrupt&) = delete;
+
+  bool happened() const;
+  // Who is to be told; at once, if it has happened. Empty: nobody any more.
+  void tell(std::function<void()> stop);
+
+ private:
+  void interrupt();
+
+  mutable std::mutex mutex_;
+  bool happened_ = false;
+  std::function<void()> stop_;
+  SignalGate signals_;  // last: its thread uses the others
+};
+
 // Blocks until the run is over. Throws CommandError: no reactor or thread could be made.
-LoadOutcome run_load(const LoadPlan& plan,
+LoadOutcome run_load(const LoadPlan& plan, LoadInterrupt& interrupt,
                      const std::function<void(const LoadProgress&)>& show_progress);
 
 }  // namespace tern::tool

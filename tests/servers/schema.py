@@ -1,16 +1,16 @@
-"""The words of JSON Schema that docs/load-result.schema.json uses, and no others."""
+"""The words of JSON Schema that docs/*.schema.json use, and no others."""
 import json
 import os
 
-PATH = os.path.join(os.path.dirname(__file__), '..', '..', 'docs', 'load-result.schema.json')
+FOLDER = os.path.join(os.path.dirname(__file__), '..', '..', 'docs')
 TYPES = {'object': dict, 'string': str, 'boolean': bool, 'integer': int, 'number': (int, float),
          'null': type(None)}
 KNOWN = {'$schema', '$id', '$defs', '$ref', 'title', 'description', 'type', 'required', 'const',
          'enum', 'properties', 'additionalProperties'}
 
 
-def load():
-    with open(PATH, encoding='utf-8') as file:
+def load(name):
+    with open(os.path.join(FOLDER, name + '.schema.json'), encoding='utf-8') as file:
         return json.load(file)
 
 

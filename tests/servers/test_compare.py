@@ -120,6 +120,7 @@ class Compare(harness.Case):
                                   ({'interrupted': True}, 'interrupted'),
                                   ({'messages': 0}, 'measured nothing'),
                                   ({'schema_version': 99}, 'schema version'),
+                                  ({'mode': 'chat'}, 'of a chat'),
                                   ({'url': 'udp://127.0.0.1:1'}, 'over udp')):
             with self.subTest(changes=changes):
                 bad = self.folder([self.result(**changes)] * 3)

@@ -5,11 +5,12 @@ import signal
 import socket
 import threading
 import time
+import unittest
 
 import harness
 import schema
 
-SCHEMA = schema.load()
+SCHEMA = schema.load('load-result')
 LATENCIES = ('p50', 'p90', 'p99', 'p99_9', 'max', 'mean', 'count')
 
 
@@ -291,6 +292,48 @@ class Gates(Load):
         code, _, errors = self.run_command('load', self.dead_url(), '--find-max', 'p99<1ms')
         self.assertEqual(code, 69)
         self.assertRegex(errors, r'\Atern load: nobody answers[^\n]*\n\Z')
+
+    def search(self, duration):
+        """A search that goes on, for it has a condition that always holds."""
+        server = self.serve('--stats', '50ms')
+        process = self.process('load', server.url, '-c', '2', '-d', duration, '--warmup', '0s',
+                               '-r', '100', '--find-max', 'p99<10s')
+        return server, process
+
+    def test_find_max_and_the_server_dies(self):
+        server, process = self.search('300ms')
+        process.wait_line(r'^find-max .*: holds', process.stderr)
+        server.kill()
+        self.assertEqual(process.wait(), 1)
+        self.assertRegex(process.stderr.text(), r'(?m)^tern load: --find-max p99<10s: it held up '
+                         r'to [\d,]+/s, then nobody answered: [^\n]+\n\Z')
+
+    def test_find_max_is_interrupted(self):
+        _, process = self.search('300ms')
+        process.wait_line(r'^find-max .*: holds', process.stderr)
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.wait(), 0)
+        self.assertRegex(process.stdout.text(),
+                         r'\nfind-max    stopped; p99<10s holds up to [\d,]+/s\n\Z')
+
+    def test_find_max_is_interrupted_in_its_first_rate(self):
+        server, process = self.search('1h')
+        harness.eventually(lambda: any(float(line['received_bytes']) > 0
+                                       for line in server.statistics()), 'messages')
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.wait(), 0)
+        self.assertRegex(process.stdout.text(), r'(?m)^messages +[1-9]')
+        self.assertRegex(process.stdout.text(),
+                         r'\nfind-max    stopped before p99<10s had held at any rate\n\Z')
+        self.assertEqual(process.stderr.text(), '')
+
+    @unittest.skipUnless(os.path.exists('/dev/full'), 'no /dev/full here')
+    def test_a_disk_that_is_full_costs_the_file_alone(self):
+        code, output, errors = self.run_command('load', self.serve().url, '-n', '10', '-c', '1',
+                                                '--json', '/dev/full')
+        self.assertNotEqual(code, 0)
+        self.assertRegex(output.decode(), r'(?m)^messages +10 ')
+        self.assertRegex(errors, r'\Atern load: [^\n]*/dev/full[^\n]*\n\Z')
 
     def test_percentile_text(self):
         server = self.serve()

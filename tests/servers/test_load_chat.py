@@ -2,6 +2,7 @@
 import json
 
 import harness
+import schema
 
 
 class ChatLoad(harness.Case):
@@ -19,6 +20,8 @@ class ChatLoad(harness.Case):
         result = json.loads(output)
         self.assertEqual((code, result['problem'], result['verified']), (0, '', True))
         self.assertGreater(result['lines'], 0)
+        rules = schema.load('load-chat-result')
+        self.assertEqual(list(schema.problems(result, rules, rules)), [])
         # Rooms of ten: nobody hears itself.
         self.assertEqual(result['deliveries'], result['lines'] * 9)
         self.assertLessEqual(result['latency_us']['p50'], result['latency_us']['max'])
