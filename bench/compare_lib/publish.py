@@ -21,6 +21,8 @@ README = os.path.join(REPOSITORY, "README.md")
 BEGIN, END = "<!-- begin: bench/compare publish -->", "<!-- end -->"
 
 CPU = "cpu_us_per_message"
+RATE = "messages_per_second"
+P99 = "p99_us"
 LABELS = {"bare_tls": "OpenSSL on bare epoll", "bare_fanout": "a loop of `send` calls",
           "asio_echo": "Asio", "asio_tls": "Asio", "asio_chat": "Asio's chat example, for lines",
           "thread_chat": "a thread for each client"}
@@ -107,25 +109,37 @@ def glance(results):
 
 
 def timed_losses(section):
-    """Where a peer needs less CPU than tern, by more than the control strays from the floor."""
+    """Where a peer needs less CPU than tern, or answers more, by more than the control strays from
+    the floor."""
     for title, workload in section.items():
         runs = {name: [SimpleNamespace(**run) for run in own]
                 for name, own in workload["runs"].items()}
-        floor = rounds.floor_of(runs)
-        control, judged = rounds.same_round_ratios(runs, catalogue.control_of(floor), CPU)
-        for name in runs:
-            better = []
-            for peer in runs:
-                if catalogue.TERN in peer or is_control(peer) or catalogue.TERN not in name:
-                    continue
-                ratios, enough = rounds.same_round_ratios(
-                    {peer: runs[peer], name: runs[name]}, name, CPU)
-                median = statistics.median(ratios)
-                if judged and enough and rounds.verdict(median, control) == "above":
-                    better.append(f"{label(peer)} (×{median:.2f})")
-            if better:
-                yield (f"CPU, {WORKLOADS.get(title, title)}: {label(name)} needs more than "
-                       f"{', '.join(better)}.")
+        for metric, worse, what, verb in (
+                (CPU, "above", "CPU", "needs more than"),
+                (RATE, "below", "Messages a second", "answers fewer than"),
+                (P99, "above", "p99", "takes longer than")):
+            if metric not in workload["comparisons"]:
+                continue
+            for name in [name for name in runs if catalogue.TERN in name]:
+                better = better_peers(runs, name, metric, worse)
+                if better:
+                    yield (f"{what}, {WORKLOADS.get(title, title)}: {label(name)} {verb} "
+                           f"{', '.join(better)}.")
+
+
+def better_peers(runs, name, metric, worse):
+    control, judged = rounds.same_round_ratios(
+        runs, catalogue.control_of(rounds.floor_of(runs)), metric)
+    better = []
+    for peer in runs:
+        if catalogue.TERN in peer or is_control(peer):
+            continue
+        ratios, enough = rounds.same_round_ratios(
+            {peer: runs[peer], name: runs[name]}, name, metric)
+        median = statistics.median(ratios)
+        if judged and enough and rounds.verdict(median, control) == worse:
+            better.append(f"{label(peer)} (×{median:.2f})")
+    return better
 
 
 def exact_losses(columns, where):
@@ -190,7 +204,9 @@ def tables(results):
     return "\n".join([
         "### CPU of the server, a message\n", timed_table(results["echo"], CPU, microseconds),
         "### Messages a second\n",
-        timed_table(results["echo"], "messages_per_second", "{:,.0f}".format),
+        timed_table(results["echo"], RATE, "{:,.0f}".format),
+        "### p99 of the latency, in a closed loop\n",
+        timed_table(results["echo"], P99, "{:,.0f} µs".format),
         "### Behind TLS 1.3: CPU of the server, a message\n",
         timed_table(results["tls"], CPU, microseconds),
         "### A line to a room of a thousand: CPU of the server, a delivery\n",
