@@ -1,4 +1,4 @@
-// What is said where the kernel grants no ring, with a filter for system calls in the kernel's place.
+// What is said where the kernel grants no ring, with a filter for system calls in its place.
 #include <doctest/doctest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
