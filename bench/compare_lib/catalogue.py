@@ -80,13 +80,22 @@ def choose_servers(build, terns, wanted, additional, warn):
     return those_built(commands, FLOOR, build, wanted, warn)
 
 
+def require_known(wanted, names):
+    unknown = [name for name in wanted or () if name not in names]
+    if unknown:
+        raise UsageFailure(f"--servers {unknown[0]}: unknown; there are "
+                           f"{', '.join(dict.fromkeys(names))}")
+
+
+def among(wanted, names):
+    """Those of the wanted ones that have these names; None, for all, stays None."""
+    return None if wanted is None else [name for name in wanted if name in names]
+
+
 def those_built(commands, floor, build, wanted, warn):
     """Returns those of {name: command} that are wanted (None: all), the floor first. One that was
     asked for by name must be built; one that was not is skipped aloud."""
-    unknown = [name for name in wanted or () if name not in commands]
-    if unknown:
-        raise UsageFailure(f"--servers {unknown[0]}: unknown; there are {', '.join(commands)}")
-
+    require_known(wanted, commands)
     chosen = {}
     for name in [floor, *(name for name in (wanted or commands) if name != floor)]:
         program = commands[name][0]

@@ -56,8 +56,9 @@ def report(build, builds, plan, load, round_count, cpus, out, progress, warn):
     results = {"check": check.report(servers, cpus[0], out)}
     results["echo"] = without_reports(
         rounds.report(load, servers, plan.workloads, round_count, cpus, out, progress))
-    results["fanout"] = fanout.report(fanout.choose_servers(build, terns, None, warn),
-                                      plan.receivers, round_count, cpus, out, progress)
+    rooms = fanout.choose_servers(build, terns, None, warn)
+    results["check_fanout"] = fanout.report_check(rooms, cpus[0], out)
+    results["fanout"] = fanout.report(rooms, plan.receivers, round_count, cpus, out, progress)
     results["counts"] = count(plan, servers, terns, build, cpus[0], out)
     out("")
     results["memory"] = memory.report(servers, plan.idle_connections, 1, plan.quiet_s, cpus[0], out)

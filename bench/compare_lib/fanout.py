@@ -12,13 +12,23 @@ import time
 from dataclasses import asdict, dataclass
 
 from . import catalogue, rounds
-from .process import Failure, Server, busy_seconds, cpu_seconds
+from .process import Failure, Server, busy_seconds, cpu_seconds, resident_bytes
 
 FLOOR = "bare_fanout"
-PEERS = (FLOOR, "asio_chat", "thread_chat")
+PEERS = (FLOOR, "bare_io_uring_fanout", "libuv_fanout", "libev_fanout", "libevent_fanout",
+         "asio_chat", "thread_chat")
 PATIENCE_S = 60
 LINE = b"x" * 63 + b"\n"
 BURSTS = {1: 40, 8: 10}  # {lines in a burst: bursts in a run}
+# Not written to stand a member that does not read, each for a reason of its own.
+STANDS_NO_SILENCE = {"asio_chat": "keeps everything for a member that does not read, as its "
+                                  "example does",
+                     "thread_chat": "waits for a member that does not read, as such servers do"}
+CHECKED_RECEIVERS = 5
+CHECKED_LINES, CHECKED_LINE_BYTES, CHECKED_BURSTS = 256, 256, 128
+PIECES_BYTES = (37, 1000, 1 << 20)
+NOTICE = re.compile(rb"^(?:\[lobby\] )?-- .*\n", re.MULTILINE)
+SILENT_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass
@@ -40,20 +50,24 @@ def choose_servers(build, terns, wanted, warn):
     return catalogue.those_built(commands, FLOOR, build, wanted, warn)
 
 
+def joins(command):
+    return "chat" in command
+
+
 class Crowd:
     """The sender and its receivers, all in one room; a context manager."""
 
     def __init__(self, server, receivers, joins):
         self._server = server
+        self._joins = joins
         self._sockets = []
         self._poll = select.epoll()
         try:
             for _ in range(receivers + 1):
                 self._sockets.append(socket.create_connection(("127.0.0.1", server.port),
                                                               PATIENCE_S))
-            if joins:
-                for member in self._sockets:
-                    self._join(member)
+            for member in self._sockets:
+                self._join(member)
             self._by_number = {member.fileno(): member for member in self._sockets[1:]}
             for number, member in self._by_number.items():
                 member.setblocking(False)
@@ -87,6 +101,8 @@ class Crowd:
         return data
 
     def _join(self, member):
+        if not self._joins:
+            return
         member.sendall(b"/join lobby\n")
         data = b""
         while not re.search(rb"-- you are in lobby.*\n", data):
@@ -124,6 +140,46 @@ class Crowd:
                 elif missing[number] <= 0:
                     raise self._failure("a receiver did not get what was sent")
 
+    def add_silent(self):
+        """One more member, which never reads and lets the kernel keep little for it."""
+        member = socket.socket()
+        self._sockets.append(member)
+        member.settimeout(PATIENCE_S)
+        member.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        try:
+            member.connect(("127.0.0.1", self._server.port))
+            self._join(member)
+        except OSError as error:
+            raise self._failure(str(error)) from error
+
+    def relay(self, lines, piece_bytes):
+        """Every receiver must hear these lines, whole and in order, however they were cut; a
+        server with names may put one before each, and says who comes and goes."""
+        text = b"".join(lines)
+        missing = set(self._by_number)
+        heard = dict.fromkeys(self._by_number, b"")
+        try:
+            for start in range(0, len(text), piece_bytes):
+                self._sockets[0].sendall(text[start:start + piece_bytes])
+            while missing:
+                events = self._poll.poll(PATIENCE_S)
+                if not events:
+                    raise self._failure(f"{len(missing)} receivers wait in vain")
+                for number, _ in events:
+                    heard[number] += self._receive(self._by_number[number])
+                    if self._joins:
+                        heard[number] = NOTICE.sub(b"", heard[number])
+                    if heard[number].count(b"\n") >= len(lines):
+                        missing.discard(number)
+        except OSError as error:
+            raise self._failure(str(error)) from error
+        for own in heard.values():
+            own = own.splitlines(keepends=True)
+            if len(own) != len(lines) or not all(
+                    line.endswith(said) if self._joins else line == said
+                    for line, said in zip(own, lines)):
+                raise self._failure("a receiver did not get what was sent")
+
 
 @contextlib.contextmanager
 def on_cpu(cpu):
@@ -138,7 +194,7 @@ def on_cpu(cpu):
 def run_once(name, command, receivers, lines, bursts, cpus):
     """CPU time of one delivery. We are the crowd, on the loader's CPU."""
     with on_cpu(cpus[1]), Server(name, command, cpus[0]) as server, \
-            Crowd(server, receivers, joins="chat" in command) as crowd:
+            Crowd(server, receivers, joins(command)) as crowd:
         for _ in range(bursts // 10 + 1):
             crowd.burst(lines)
         busy_before, own_before, server_before = (
@@ -152,6 +208,44 @@ def run_once(name, command, receivers, lines, bursts, cpus):
         foreign_s = max(0.0, busy_seconds(set(cpus)) - busy_before - server_s - own_s)
     return SenderRun(server_s * 1e6 / (bursts * lines * receivers),
                      foreign_s / elapsed / len(set(cpus)))
+
+
+def numbered_lines(burst):
+    return [b"%08d %s\n" % (burst * CHECKED_LINES + number, b"x" * (CHECKED_LINE_BYTES - 10))
+            for number in range(CHECKED_LINES)]
+
+
+def check(name, command, cpu):
+    """Returns the growth of the server while one member never reads, or None for a server that
+    does not stand one."""
+    with Server(name, command, cpu) as server, \
+            Crowd(server, CHECKED_RECEIVERS, joins(command)) as crowd:
+        for burst, piece_bytes in enumerate(PIECES_BYTES):
+            crowd.relay(numbered_lines(burst), piece_bytes)
+        if name in STANDS_NO_SILENCE:
+            return None
+        before = resident_bytes(server.pid)
+        crowd.add_silent()
+        for burst in range(CHECKED_BURSTS):
+            crowd.relay(numbered_lines(burst), PIECES_BYTES[-1])
+        growth = resident_bytes(server.pid) - before
+        if growth > SILENT_LIMIT_BYTES:
+            raise Failure(f"{name}: grew by {growth:,} bytes for a member that never reads")
+        return growth
+
+
+def report_check(servers, cpu, out):
+    out("\nRooms: every line, whole and in order; a member that never reads costs nobody else a "
+        "line, and little memory; exit 0 on SIGTERM")
+    results = {}
+    for name, command in servers.items():
+        growth = check(name, command, cpu)
+        results[name] = {"server_growth_bytes": growth}
+        told = (STANDS_NO_SILENCE[name] if growth is None else
+                f"{CHECKED_BURSTS * CHECKED_LINES * CHECKED_LINE_BYTES:,} B for a silent member, "
+                f"the server grew by {growth:,} B")
+        out(f"  {name:<22}ok   {told}")
+    return results
 
 
 def report(servers, receivers, round_count, cpus, out, progress):

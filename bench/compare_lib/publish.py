@@ -37,7 +37,9 @@ def label(name):
         return LABELS[name]
     if name.startswith(catalogue.TERN + "-"):
         return f"**tern**, {name[len(catalogue.TERN) + 1:]}"
-    return name.removesuffix("_echo").removesuffix("_tls").replace("bare_", "bare ")
+    for ending in ("_echo", "_tls", "_fanout"):
+        name = name.removesuffix(ending)
+    return name.replace("bare_", "bare ")
 
 
 def table(header, rows):
