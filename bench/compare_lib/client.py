@@ -18,6 +18,16 @@ def payload(connection_index, byte_count):
     return bytes((connection_index * 7 + offset) % 251 for offset in range(byte_count))
 
 
+def secure(connection, name):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # it is a server of ours
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        return context.wrap_socket(connection)
+    except OSError as error:
+        raise Failure(f"{name}: TLS: {error}") from error
+
+
 class Client:
     """Connections to one server; a context manager."""
 
@@ -57,18 +67,9 @@ class Client:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._server.scheme == "tls":
-                connection = self._secure(connection)
+                connection = secure(connection, self._server.name)
             self._connections.append((connection, payload(index, self._batch_bytes)))
             self._exchange(self._connections[-1:])
-
-    def _secure(self, connection):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False  # it is a server of ours
-        context.verify_mode = ssl.CERT_NONE
-        try:
-            return context.wrap_socket(connection)
-        except OSError as error:
-            raise Failure(f"{self._server.name}: TLS: {error}") from error
 
     def run(self, messages):
         """Echoes at least this many messages in whole rounds over all connections; returns how

@@ -62,9 +62,9 @@ def report(build, builds, plan, load, round_count, cpus, out, progress, warn):
     results["counts"] = count(plan, servers, terns, build, cpus[0], out)
     out("")
     results["memory"] = memory.report(servers, plan.idle_connections, 1, plan.quiet_s, cpus[0], out)
-    out("\nBehind TLS")
     with tls.certificates(build) as (certificate, key):
         secure = tls.choose_servers(build, terns, None, certificate, key, warn)
+        results["check_tls"] = tls.report_check(secure, cpus[0], out)
         results["tls"] = without_reports(
             rounds.report(load, secure, tls.choose_workloads(plan.tls), round_count, cpus, out,
                           progress))

@@ -6,11 +6,11 @@ import subprocess
 import tempfile
 from dataclasses import replace
 
-from . import catalogue, counting, rounds
+from . import catalogue, check, counting, rounds
 from .process import Failure, Server
 
 FLOOR = "bare_tls"
-PEERS = (FLOOR, "asio_tls", "libevent_tls")
+PEERS = (FLOOR, "bare_io_uring_tls", "libuv_tls", "libev_tls", "libevent_tls", "asio_tls")
 WORKLOADS = ("64x50", "16KiBx50", "handshake")
 HANDSHAKE = catalogue.Workload("handshake", 64, 50, churn=True, options=("--no-resume",))
 RESUMPTION = ("--tls-max", "1.2")
@@ -64,6 +64,11 @@ def report_resumption(build, load, round_count, cpus, out, progress):
         runs = rounds.in_rounds("resumption", workloads, round_count, run, progress)
     out(f"\nresumption: a connection, a handshake and one message; {round_count} rounds")
     return rounds.conclude(runs, out)
+
+
+def report_check(servers, cpu, out):
+    out("")
+    return check.report(servers, cpu, out, " behind TLS")
 
 
 def report(arguments, load, cpus, out, progress, warn):

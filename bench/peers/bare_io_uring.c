@@ -7,11 +7,16 @@
 // is copied, and its receive cancelled until all of that is sent, so a peer that does not read is
 // held back. Peers that do not read keep one shared buffer each: a floor for measurements, not a
 // server to run.
+//
+// Built twice: bare_io_uring_tls puts OpenSSL between. What that makes of a receive is never where
+// the kernel could leave it until it is sent, so it is always held.
 #include "peer_ring.h"
+#include "peer_session.h"
 
 #include <signal.h>
 
-// What came while a send was unfinished, in order. The first is being sent when that has ended.
+// What is to be sent of what came while a send was unfinished, in order. The first is being sent
+// when that has ended.
 struct Held {
   struct Held* next;
   size_t bytes;
@@ -20,6 +25,7 @@ struct Held {
 
 struct Connection {
   struct Held* held;
+  struct Session session;
   bool is_receiving;
   bool is_cancelling;
   bool is_sending;
@@ -58,6 +64,7 @@ static void close_when_idle(int descriptor) {
   struct Connection* connection = &connections[descriptor];
   if (connection->is_receiving || connection->is_sending) return;
   while (connection->held != NULL) drop_first(connection);
+  session_close(&connection->session);
   memset(connection, 0, sizeof *connection);
   close(descriptor);
 }
@@ -66,6 +73,14 @@ static void fail(int descriptor) {
   connections[descriptor].has_failed = true;
   (void)shutdown(descriptor, SHUT_RDWR);  // ends the receive
   close_when_idle(descriptor);
+}
+
+// The receive ends before long: there are no others of this mark.
+static void stop_receiving(int descriptor) {
+  if (connections[descriptor].is_cancelling) return;
+  connections[descriptor].is_cancelling = true;
+  const uint64_t receiving = mark_of(descriptor, receives, 0, 0);
+  io_uring_prep_cancel64(entry(mark_of(descriptor, cancels, 0, 0)), receiving, 0);
 }
 
 static void hold(int descriptor, const char* bytes, size_t count) {
@@ -77,10 +92,6 @@ static void hold(int descriptor, const char* bytes, size_t count) {
   struct Held** last = &connections[descriptor].held;
   while (*last != NULL) last = &(*last)->next;
   *last = held;
-  if (connections[descriptor].is_cancelling) return;
-  connections[descriptor].is_cancelling = true;
-  const uint64_t receiving = mark_of(descriptor, receives, 0, 0);
-  io_uring_prep_cancel64(entry(mark_of(descriptor, cancels, 0, 0)), receiving, 0);
 }
 
 // The connection's sends have all ended: what was held goes next, then it may receive again.
@@ -101,7 +112,7 @@ static void go_on(int descriptor) {
 static void accepted(const struct io_uring_cqe* cqe) {
   if ((cqe->flags & IORING_CQE_F_MORE) == 0) start_accept(listener);
   if (cqe->res < 0) return;
-  if ((rlim_t)cqe->res < descriptor_limit) {
+  if ((rlim_t)cqe->res < descriptor_limit && session_open(&connections[cqe->res].session)) {
     receive(cqe->res);
   } else {
     close(cqe->res);
@@ -117,16 +128,28 @@ static void receive_ended(int descriptor, int result) {
   if (!connection->is_sending) go_on(descriptor);
 }
 
+// What cannot be sent from where it was received. It goes at once where nothing is being sent.
+// Apart, because it costs the way of every message three instructions when it is part of that.
+__attribute__((noinline)) static void answer_later(int descriptor, struct Answer answer) {
+  struct Connection* connection = &connections[descriptor];
+  if (answer.count > 0) hold(descriptor, answer.bytes, answer.count);
+  if (session_has_ended(&connection->session)) connection->has_ended = true;
+  if (connection->has_ended || connection->is_sending) stop_receiving(descriptor);
+  if (answer.count > 0 && !connection->is_sending) go_on(descriptor);
+}
+
 // The way of every message: what was received is sent from where it lies.
 static inline void received(int descriptor, const struct io_uring_cqe* cqe) {
-  const struct Connection* connection = &connections[descriptor];
+  struct Connection* connection = &connections[descriptor];
   if (__builtin_expect(cqe->res > 0, 1)) {
     const unsigned buffer = received_buffer(cqe);
     char* bytes = buffer_at(buffer);
-    if (__builtin_expect(!connection->is_sending && connection->held == NULL, 1)) {
-      send_bytes(descriptor, buffer, bytes, (size_t)cqe->res);
+    const struct Answer answer = session_answer(&connection->session, bytes, (size_t)cqe->res);
+    const bool is_in_place = answer.bytes == bytes;
+    if (__builtin_expect(is_in_place && !connection->is_sending && connection->held == NULL, 1)) {
+      send_bytes(descriptor, buffer, bytes, answer.count);
     } else {
-      hold(descriptor, bytes, (size_t)cqe->res);
+      answer_later(descriptor, answer);
       give_back(buffer);
     }
   }
@@ -170,11 +193,11 @@ static void serve(const struct io_uring_cqe* cqe) {
 }
 
 int main(int argument_count, char** arguments) {
-  listener = listen_for_ring(peer_port(argument_count, arguments));
+  listener = listen_for_ring(peer_prepare(argument_count, arguments));
   connections = make_table(sizeof *connections, &descriptor_limit);
   make_ring();
   start_accept(listener);
   signal(SIGTERM, on_terminate);
-  peer_announce(listener, "tcp");
+  peer_announce(listener, peer_scheme);
   for (;;) one_turn(serve);
 }

@@ -1,7 +1,7 @@
 // Echo on libev: it only says what is ready, so the receive and the send are ours, as in the bare
 // epoll floor. One receive buffer for all connections; a watcher asks for writability only while
-// the peer does not read.
-#include "peer.h"
+// the peer does not read. Built twice: libev_tls puts OpenSSL between.
+#include "peer_session.h"
 
 #include <ev.h>
 #include <stddef.h>
@@ -13,6 +13,7 @@ struct Connection {
   char* unsent;
   size_t unsent_begin;
   size_t unsent_end;
+  struct Session session;
 };
 
 static char receive_buffer[peer_receive_bytes];
@@ -20,6 +21,7 @@ static char receive_buffer[peer_receive_bytes];
 static void close_connection(struct ev_loop* loop, struct Connection* connection) {
   ev_io_stop(loop, &connection->watcher);
   close(connection->watcher.fd);
+  session_close(&connection->session);
   free(connection->unsent);
   free(connection);
 }
@@ -41,25 +43,35 @@ static void flush_unsent(struct ev_loop* loop, struct Connection* connection) {
   if (connection->unsent_begin < connection->unsent_end) return;
   free(connection->unsent);
   connection->unsent = NULL;
-  wait_for(loop, connection, EV_READ);
+  if (session_has_ended(&connection->session)) {
+    close_connection(loop, connection);
+  } else {
+    wait_for(loop, connection, EV_READ);
+  }
 }
 
-static void keep_unsent(struct ev_loop* loop, struct Connection* connection, ssize_t sent,
-                        ssize_t received) {
-  if (sent < 0 && errno != EAGAIN) {
-    close_connection(loop, connection);
-    return;
-  }
+// Returns whether the connection lives on.
+static bool keep_unsent(struct ev_loop* loop, struct Connection* connection, ssize_t sent,
+                        struct Answer answer) {
+  if (sent < 0 && errno != EAGAIN) return false;
   if (sent < 0) sent = 0;
   connection->unsent_begin = 0;
-  connection->unsent_end = (size_t)(received - sent);
+  connection->unsent_end = answer.count - (size_t)sent;
   connection->unsent = malloc(connection->unsent_end);
-  if (connection->unsent == NULL) {
-    close_connection(loop, connection);
-    return;
-  }
-  memcpy(connection->unsent, receive_buffer + sent, connection->unsent_end);
+  if (connection->unsent == NULL) return false;
+  memcpy(connection->unsent, answer.bytes + sent, connection->unsent_end);
   wait_for(loop, connection, EV_WRITE);
+  return true;
+}
+
+// Returns whether the connection lives on.
+static inline bool send_answer(struct ev_loop* loop, struct Connection* connection,
+                               struct Answer answer) {
+  if (answer.count > 0) {
+    const ssize_t sent = send(connection->watcher.fd, answer.bytes, answer.count, MSG_NOSIGNAL);
+    if (sent != (ssize_t)answer.count) return keep_unsent(loop, connection, sent, answer);
+  }
+  return !session_has_ended(&connection->session);
 }
 
 static void on_ready(struct ev_loop* loop, ev_io* watcher, int events) {
@@ -70,8 +82,9 @@ static void on_ready(struct ev_loop* loop, ev_io* watcher, int events) {
   }
   const ssize_t received = recv(watcher->fd, receive_buffer, sizeof receive_buffer, 0);
   if (received > 0) {
-    const ssize_t sent = send(watcher->fd, receive_buffer, (size_t)received, MSG_NOSIGNAL);
-    if (sent != received) keep_unsent(loop, connection, sent, received);
+    const struct Answer answer =
+        session_answer(&connection->session, receive_buffer, (size_t)received);
+    if (!send_answer(loop, connection, answer)) close_connection(loop, connection);
   } else if (received == 0 || errno != EAGAIN) {
     close_connection(loop, connection);
   }
@@ -83,7 +96,8 @@ static void on_acceptable(struct ev_loop* loop, ev_io* watcher, int events) {
     const int descriptor = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) return;
     struct Connection* connection = calloc(1, sizeof *connection);
-    if (connection == NULL) {
+    if (connection == NULL || !session_open(&connection->session)) {
+      free(connection);
       close(descriptor);
       return;
     }
@@ -99,7 +113,7 @@ static void on_terminate(struct ev_loop* loop, ev_signal* watcher, int events) {
 }
 
 int main(int argument_count, char** arguments) {
-  const int listener = peer_listen(peer_port(argument_count, arguments));
+  const int listener = peer_listen(peer_prepare(argument_count, arguments));
   struct ev_loop* loop = ev_default_loop(EVBACKEND_EPOLL);
   if (loop == NULL) {
     fputs("libev: cannot make an epoll loop\n", stderr);
@@ -111,7 +125,7 @@ int main(int argument_count, char** arguments) {
   ev_signal terminate;
   ev_signal_init(&terminate, on_terminate, SIGTERM);
   ev_signal_start(loop, &terminate);
-  peer_announce(listener, "tcp");
+  peer_announce(listener, peer_scheme);
   ev_run(loop, 0);
   return 0;
 }

@@ -11,7 +11,8 @@ import unittest
 
 BUILD = os.environ['TERN_BUILD']
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SECTIONS = {'check', 'check_fanout', 'echo', 'fanout', 'counts', 'memory', 'tls', 'tls_counts'}
+SECTIONS = {'check', 'check_fanout', 'check_tls', 'echo', 'fanout', 'counts', 'memory', 'tls',
+            'tls_counts'}
 HEADINGS = ('CPU of the server, a message', 'Messages a second', 'Where we lose',
             'What this machine cannot show')
 
@@ -66,6 +67,10 @@ class Compare(unittest.TestCase):
         self.assertLessEqual(rooms, set(whole['results']['check_fanout']))
         for workload in whole['results']['fanout'].values():
             self.assertLessEqual(rooms, set(workload['runs']))
+        secure = {name for name in os.listdir(os.path.join(BUILD, 'bench', 'peers'))
+                  if name.endswith('_tls')}
+        for servers in (whole['results']['check_tls'], whole['results']['tls']['64x50']['runs']):
+            self.assertLessEqual(secure, set(servers))
         # Lockstep: a receive and a send, to which the one wait adds a part.
         calls = whole['results']['counts']['syscalls']['64x50']['bare_epoll']
         self.assertAlmostEqual(calls['sendto'], 1, delta=0.05)
