@@ -16,7 +16,8 @@ namespace tern {
     core_->reply = Slice(core_->reply_room).first(bytes.size());
     return;
   }
-  keep_reply();
+  if (!core_->reply.empty()) [[unlikely]]
+    keep_reply();
   if (!make_room(bytes.size())) return;
   append([&](OutputQueue& output) { output.append_copy(bytes, core_->blocks); });
   queued_more();
@@ -32,7 +33,8 @@ bool ConnectionImpl::may_reply_with(std::size_t bytes) const {
 
 void ConnectionImpl::queue(const SharedBuffer& buffer) {
   if (state_ != State::open || has(flag_broken) || buffer.size() == 0) return;
-  keep_reply();
+  if (!core_->reply.empty()) [[unlikely]]
+    keep_reply();
   if (!make_room(buffer.size())) return;
   append([&](OutputQueue& output) { output.append(buffer, core_->blocks); });
   queued_more();
