@@ -96,7 +96,7 @@ enum class Operation : std::uint8_t { accept, connect, receive, send, close };
 struct Completion;
 
 // Whoever attached a channel. Its address comes back with each completion; the poller never looks
-// inside. `completed` is called from one place, src/reactor.cpp.
+// inside. `completed` is called from one place, src/core/reactor/reactor.cpp.
 class Owner {
  public:
   virtual void completed(const Completion& completion) = 0;

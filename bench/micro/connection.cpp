@@ -1,6 +1,6 @@
 // Connections: queueing, sending, and the same line to a thousand of them.
 #include "bench/micro/micro.hpp"
-#include "src/output_queue.hpp"
+#include "src/core/connection/output_queue.hpp"
 
 namespace tern::micro {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "bench/micro/micro.hpp"
-#include "src/tls/filter.hpp"
+#include "src/core/tls/filter.hpp"
 #include "tern/process.hpp"
 #include "tern/tls_certificates.hpp"
 

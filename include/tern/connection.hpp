@@ -151,7 +151,7 @@ class TERN_API Connection {
   void* user_data = nullptr;
 
  protected:
-  // Made by the core only (src/connection.hpp).
+  // Made by the core only (src/core/connection/connection.hpp).
   Connection(Reactor::Core& core, Protocol& protocol, const Limits& limits, State state);
   ~Connection() = default;
 

@@ -67,7 +67,7 @@ class TERN_API Reactor {
     Task* next = nullptr;
   };
 
-  // Internal: the portable core's own state (src/reactor_core.hpp).
+  // Internal: the portable core's own state (src/core/reactor/reactor_core.hpp).
   struct Core;
   Core& core() { return *core_; }
 

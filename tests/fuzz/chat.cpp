@@ -10,8 +10,8 @@
 #include <set>
 #include <string>
 
-#include "src/protocols/chat/lines.hpp"
-#include "src/protocols/chat/text.hpp"
+#include "src/chat/doors/lines/lines.hpp"
+#include "src/support/text.hpp"
 
 namespace {
 

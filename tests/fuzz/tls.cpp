@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "src/tls/filter.hpp"
+#include "src/core/tls/filter.hpp"
 #include "tests/support/tls.hpp"
 
 namespace {

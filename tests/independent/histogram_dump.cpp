@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <iostream>
 
-#include "tools/histogram_text.hpp"
+#include "tools/tern/load/histogram_text.hpp"
 
 int main() {
   tern::tool::Histogram first;

@@ -20,9 +20,9 @@
 #include <string>
 #include <vector>
 
-#include "src/chat/service.hpp"
-#include "src/protocols/chat/lines.hpp"
-#include "src/reactor_core.hpp"
+#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/service/service.hpp"
+#include "src/core/reactor/reactor_core.hpp"
 #include "tern/connector.hpp"
 #include "tern/listener.hpp"
 #include "tests/simulation/poller_support.hpp"

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "src/reactor_core.hpp"
+#include "src/core/reactor/reactor_core.hpp"
 #include "tern/connector.hpp"
 #include "tern/listener.hpp"
 #include "tests/simulation/poller_support.hpp"

@@ -72,7 +72,7 @@ class Includes(TidyTest):
                    'src/ knows backends/poller.hpp')
 
     def test_openssl_is_for_tls_only(self):
-        self.passes('src/tls/a.cpp', text('#include <openssl/ssl.h>'))
+        self.passes('src/core/tls/a.cpp', text('#include <openssl/ssl.h>'))
         self.finds('src/a.cpp', text('#include <openssl/ssl.h>'), 1, 'no system header')
 
     def test_public_headers_stand_alone(self):
@@ -82,7 +82,7 @@ class Includes(TidyTest):
                    3, 'public headers include "tern/..." only')
 
     def test_protocols_see_no_socket(self):
-        self.finds('src/protocols/echo.cpp', text('#include "tern/reactor.hpp"'), 1,
+        self.finds('src/support/echo.cpp', text('#include "tern/reactor.hpp"'), 1,
                    'a protocol sees bytes')
 
     def test_backends_know_no_core(self):

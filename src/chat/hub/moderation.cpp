@@ -1,0 +1,150 @@
+// Who keeps order in a room, and how: kicks, bans and mutes.
+//
+//   The right belongs to who has been in the room for longest, and goes on to the next when that
+//   one leaves; so it is always somebody who is there. Operators have it in each room that they are
+//   in, and only another operator has it over them. Bans and mutes belong to the room: they stay
+//   when the moderator goes, and as long as the room is kept.
+#include <algorithm>
+#include <utility>
+
+#include "src/chat/hub/hub.hpp"
+#include "src/chat/hub/hub_state.hpp"
+#include "src/support/text.hpp"
+
+namespace tern::chat {
+
+void Hub::moderate(Member& member, const Command& command) {
+  Room* room = room_of(member, {});
+  if (room == nullptr) return;
+  // Who is banned is no secret, and has to be seen to be lifted.
+  if (command.name.empty()) return list_restraints(member, *room, command.kind);
+  if (room->moderator() != &member && !is_operator(member.nickname)) {
+    return refuse(member, Problem::not_moderator, room->moderator()->nickname);
+  }
+  const bool lifts = command.kind == Command::Kind::unban || command.kind == Command::Kind::unmute;
+  if (!lifts && is_operator(command.name) && !is_operator(member.nickname)) {
+    return refuse(member, Problem::moderates_all, command.name);
+  }
+  switch (command.kind) {
+    case Command::Kind::kick:
+      return kick(member, *room, command);
+    case Command::Kind::ban:
+      return ban(member, *room, command.name);
+    case Command::Kind::mute:
+      return mute(member, *room, command.name);
+    default:
+      return lift(member, *room, command);
+  }
+}
+
+bool Hub::is_operator(std::string_view name) const {
+  if (roster_.operators.empty()) return false;
+  const std::string key = folded(name);
+  return roster_.operators.contains(key) && roster_.reserved.contains(key);
+}
+
+bool Hub::is_restrained(const Restraints& list, const Member& member) const {
+  if (list.empty() || is_operator(member.nickname)) return false;
+  const std::string key = folded(member.nickname);
+  return std::any_of(list.begin(), list.end(), [&](const Restraint& restraint) {
+    return restraint.member == member.id || restraint.key == key;
+  });
+}
+
+void Hub::list_restraints(const Member& member, const Room& room, Command::Kind kind) {
+  const bool are_bans = kind == Command::Kind::ban;
+  std::vector<std::string_view> names;
+  for (const Restraint& restraint : are_bans ? room.banned : room.muted) {
+    names.emplace_back(restraint.name);
+  }
+  outlet_.tell(member.id, {.kind = are_bans ? Event::Kind::bans : Event::Kind::mutes,
+                           .room = room.name,
+                           .names = names});
+}
+
+Hub::Member* Hub::other_in(const Member& moderator, const Room& room, const std::string& name) {
+  Member* other = find_member(name);
+  if (other == nullptr || !other->is_in(room)) {
+    refuse(moderator, Problem::not_here, name);
+    return nullptr;
+  }
+  if (other != &moderator) return other;
+  refuse(moderator, Problem::yourself);
+  return nullptr;
+}
+
+void Hub::kick(const Member& moderator, Room& room, const Command& command) {
+  Member* other = other_in(moderator, room, command.name);
+  if (other == nullptr) return;
+  outlet_.tell_room(room.id, 0,
+                    {.kind = Event::Kind::kicked,
+                     .room = room.name,
+                     .actor = moderator.nickname,
+                     .name = other->nickname,
+                     .text = command.text});
+  expel(room, *other);
+}
+
+void Hub::expel(Room& room, Member& member) {
+  take_out(room, member);
+  announce_moderator(room);
+}
+
+// Adds the name; false: it has been told why not. A name that nobody has now may come later.
+bool Hub::restrain(const Member& moderator, Restraints& list, const std::string& name) {
+  const Member* other = find_member(name);
+  if (other == &moderator) {
+    refuse(moderator, Problem::yourself);
+  } else if (!is_name(name, limits_.name_bytes_max)) {
+    refuse(moderator, Problem::bad_nickname, name, limits_.name_bytes_max);
+  } else if (std::any_of(list.begin(), list.end(),
+                         [key = folded(name)](const Restraint& row) { return row.key == key; })) {
+    refuse(moderator, Problem::already, name);
+  } else if (list.size() >= limits_.restraints_max) {
+    refuse(moderator, Problem::restraints_full, {}, limits_.restraints_max);
+  } else {
+    list.push_back({folded(name), other == nullptr ? name : other->nickname,
+                    other == nullptr ? 0 : other->id});
+    return true;
+  }
+  return false;
+}
+
+void Hub::ban(const Member& moderator, Room& room, const std::string& name) {
+  if (!restrain(moderator, room.banned, name)) return;
+  outlet_.tell_room(room.id, 0,
+                    {.kind = Event::Kind::banned,
+                     .room = room.name,
+                     .actor = moderator.nickname,
+                     .name = room.banned.back().name});
+  Member* other = find_member(name);
+  if (other != nullptr && other->is_in(room)) expel(room, *other);
+}
+
+void Hub::mute(const Member& moderator, Room& room, const std::string& name) {
+  if (!restrain(moderator, room.muted, name)) return;
+  outlet_.tell_room(room.id, 0,
+                    {.kind = Event::Kind::muted,
+                     .room = room.name,
+                     .actor = moderator.nickname,
+                     .name = room.muted.back().name});
+}
+
+// Who has another name by now is found under that one, too.
+void Hub::lift(const Member& moderator, Room& room, const Command& command) {
+  const bool is_ban = command.kind == Command::Kind::unban;
+  Restraints& list = is_ban ? room.banned : room.muted;
+  const Member* other = find_member(command.name);
+  const std::string key = folded(command.name);
+  const std::size_t lifted = std::erase_if(list, [&](const Restraint& restraint) {
+    return restraint.key == key || (other != nullptr && restraint.member == other->id);
+  });
+  if (lifted == 0) return refuse(moderator, Problem::not_restrained, command.name);
+  outlet_.tell_room(room.id, 0,
+                    {.kind = is_ban ? Event::Kind::unbanned : Event::Kind::unmuted,
+                     .room = room.name,
+                     .actor = moderator.nickname,
+                     .name = command.name});
+}
+
+}  // namespace tern::chat

@@ -1,0 +1,262 @@
+#include "src/chat/service/hub_host.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <utility>
+
+#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/service/spoke.hpp"
+#include "src/chat/store/record.hpp"
+#include "src/support/text.hpp"
+
+namespace tern::chat {
+namespace {
+
+// What a delivery costs until it is applied, its bytes apart.
+constexpr std::size_t delivery_bytes = sizeof(Delivery);
+
+UnixTime system_time() {
+  using std::chrono::system_clock;
+  return std::chrono::floor<std::chrono::seconds>(system_clock::now()).time_since_epoch().count();
+}
+
+}  // namespace
+
+HubHost::HubHost(const ServiceOptions& options, Reactor& reactor)
+    : options_(options), reactor_(reactor), hub_(options.hub, *this) {
+  hub_.set_roster(options.roster);
+}
+
+void HubHost::take(Requests requests) {
+  if (inbox_.empty()) {
+    inbox_ = std::move(requests);
+  } else {
+    std::move(requests.begin(), requests.end(), std::back_inserter(inbox_));
+  }
+  work();
+}
+
+void HubHost::work() {
+  if (has_ended_) return;
+  // Whoever is given something may have to go because of it, and says so from inside flush().
+  if (std::exchange(is_busy_, true)) return;
+  do {
+    carry_out(std::exchange(inbox_, {}));
+    record();
+    publish();
+    flush();
+  } while (!inbox_.empty());
+  is_busy_ = false;
+}
+
+void HubHost::carry_out(const Requests& requests) {
+  const UnixTime now = options_.clock ? options_.clock() : system_time();
+  std::size_t commands = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (carry_out(requests[i], now)) ++commands;
+    const MemberId member = requests[i].member;
+    const bool is_last = i + 1 == requests.size() || requests[i + 1].member != member;
+    if (!is_last || commands == 0) continue;
+    acknowledge(member, std::exchange(commands, 0));
+  }
+}
+
+// True: a command is done with.
+bool HubHost::carry_out(const Request& request, UnixTime now) {
+  const std::size_t members_before = hub_.members();
+  switch (request.kind) {
+    case Request::Kind::arrive:
+      hub_.arrive(request.member);
+      return false;
+    case Request::Kind::gone:
+      held_.erase(request.member);
+      hub_.gone(request.member, request.why);
+      count_gone(request.why, members_before);
+      return false;
+    case Request::Kind::command:
+      break;
+  }
+  if (const auto held = held_.find(request.member); held != held_.end()) {
+    held->second.push_back(request);
+    return false;
+  }
+  counts_.commands.fetch_add(1, std::memory_order_relaxed);
+  hub_.handle(request.member, request.command, now);
+  count_gone(Leaving::quit, members_before);
+  if (!hub_.is_verifying(request.member)) return true;
+  held_.try_emplace(request.member);
+  return false;
+}
+
+void HubHost::verified(MemberId member, Verdict verdict) {
+  const auto held = held_.find(member);
+  if (held == held_.end()) return;  // it has gone meanwhile
+  Requests requests = std::move(held->second);
+  held_.erase(held);
+  const std::size_t members_before = hub_.members();
+  hub_.verified(member, verdict);
+  count_gone(Leaving::quit, members_before);
+  acknowledge(member, 1);
+  inbox_.insert(inbox_.begin(), std::make_move_iterator(requests.begin()),
+                std::make_move_iterator(requests.end()));
+  work();
+}
+
+void HubHost::reconfigure(const ServiceOptions& options) {
+  chat::reconfigure(options_, options);
+  hub_.set_limits(options_.hub);
+  hub_.set_roster(options_.roster);
+  work();
+}
+
+void HubHost::publish() {
+  counts_.members.store(hub_.members(), std::memory_order_relaxed);
+  counts_.rooms.store(hub_.rooms(), std::memory_order_relaxed);
+  counts_.history_bytes.store(hub_.history_bytes(), std::memory_order_relaxed);
+}
+
+void HubHost::count_gone(Leaving why, std::size_t members_before) {
+  if (hub_.members() == members_before) return;
+  counts_.gone[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+}
+
+ServiceCounters HubHost::counters() const {
+  ServiceCounters counters;
+  counters.members = counts_.members.load(std::memory_order_relaxed);
+  counters.rooms = counts_.rooms.load(std::memory_order_relaxed);
+  counters.history_bytes = counts_.history_bytes.load(std::memory_order_relaxed);
+  counters.commands = counts_.commands.load(std::memory_order_relaxed);
+  counters.messages = counts_.messages.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < leaving_count; ++i) {
+    counters.gone[i] = counts_.gone[i].load(std::memory_order_relaxed);
+  }
+  return counters;
+}
+
+// Whatever anybody hears is on its way to the disk before.
+void HubHost::record() {
+  if (records_.empty()) return;
+  Journal& journal = *options_.journal;
+  if (journal.is_too_long()) {
+    records_.clear();
+    hub_.for_each_message([this](std::string_view room, const Message& message) {
+      append_record(room, message, records_);
+    });
+    journal.rewrite(records_);
+    records_.shrink_to_fit();
+  } else {
+    journal.append(records_);
+  }
+  records_.clear();
+}
+
+void HubHost::acknowledge(MemberId member, std::size_t count) {
+  SpokeState& state = spokes_[spoke_of(member)];
+  Deliveries& to = is_behind() ? state.withheld : state.outbox;
+  to.push_back({.kind = Delivery::Kind::acknowledge,
+                .count = static_cast<std::uint32_t>(count),
+                .member = member});
+}
+
+bool HubHost::is_behind() const {
+  return std::any_of(spokes_.begin(), spokes_.end(), [this](const SpokeState& state) {
+    return state.unapplied_bytes > options_.unapplied_bytes_max;
+  });
+}
+
+void HubHost::flush() {
+  for (std::size_t i = 0; i < spokes_.size(); ++i) {
+    SpokeState& state = spokes_[i];
+    if (state.outbox.empty()) continue;
+    Deliveries batch = std::exchange(state.outbox, {});
+    Spoke* spoke = state.spoke;
+    if (&spoke->reactor() == &reactor_) {
+      spoke->apply(batch);
+      continue;
+    }
+    std::size_t bytes = 0;
+    for (const Delivery& delivery : batch) bytes += delivery_bytes + delivery.buffer.size();
+    state.unapplied_bytes += bytes;
+    spoke->reactor().post([this, spoke, i, bytes, batch = std::move(batch)] {
+      spoke->apply(batch);
+      spoke->post_to_hub([this, i, bytes] { applied(i, bytes); });
+    });
+  }
+}
+
+void HubHost::applied(std::size_t index, std::size_t bytes) {
+  spokes_[index].unapplied_bytes -= bytes;
+  if (is_behind()) return;
+  for (SpokeState& state : spokes_) {
+    std::move(state.withheld.begin(), state.withheld.end(), std::back_inserter(state.outbox));
+    state.withheld.clear();
+  }
+  work();
+}
+
+// --- what the hub says ---
+
+SharedBuffer HubHost::written(const Event& event) {
+  text_.clear();
+  format_lines(event, text_);
+  return SharedBuffer::copy_of(text_);
+}
+
+void HubHost::tell(MemberId member, const Event& event) {
+  spokes_[spoke_of(member)].outbox.push_back(
+      {.kind = Delivery::Kind::to_member, .member = member, .buffer = written(event)});
+}
+
+void HubHost::tell_room(RoomId room, MemberId except, const Event& event) {
+  const bool is_message = event.kind == Event::Kind::said || event.kind == Event::Kind::emoted;
+  if (is_message) counts_.messages.fetch_add(1, std::memory_order_relaxed);
+  const auto it = present_.find(room);
+  if (it == present_.end()) return;
+  SharedBuffer buffer;
+  for (std::size_t i = 0; i < it->second.size(); ++i) {
+    const bool only_except = except != 0 && it->second[i] == 1 && spoke_of(except) == i;
+    if (it->second[i] == 0 || only_except) continue;
+    if (!buffer) buffer = written(event);
+    spokes_[i].outbox.push_back({.kind = Delivery::Kind::to_room,
+                                 .is_presence = is_presence(event.kind),
+                                 .member = except,
+                                 .room = room,
+                                 .buffer = buffer});
+  }
+}
+
+void HubHost::entered(RoomId room, MemberId member) {
+  std::vector<std::uint32_t>& counts = present_[room];
+  counts.resize(spokes_.size());
+  ++counts[spoke_of(member)];
+  spokes_[spoke_of(member)].outbox.push_back(
+      {.kind = Delivery::Kind::enter, .member = member, .room = room});
+}
+
+void HubHost::exited(RoomId room, MemberId member) {
+  const auto it = present_.find(room);
+  --it->second[spoke_of(member)];
+  const auto is_zero = [](std::uint32_t count) { return count == 0; };
+  if (std::all_of(it->second.begin(), it->second.end(), is_zero)) present_.erase(it);
+  spokes_[spoke_of(member)].outbox.push_back(
+      {.kind = Delivery::Kind::exit, .member = member, .room = room});
+}
+
+void HubHost::verify(MemberId member, std::string_view name, std::string_view password) {
+  const auto done = [this, member](Verdict verdict) {
+    reactor_.post([this, member, verdict] { verified(member, verdict); });
+  };
+  if (options_.passwords == nullptr) return done(Verdict::wrong);
+  options_.passwords->check(folded(name), std::string(password), done);
+}
+
+void HubHost::kept(std::string_view room, const Message& message) {
+  if (options_.journal != nullptr) append_record(room, message, records_);
+}
+
+void HubHost::dismissed(MemberId member) {
+  spokes_[spoke_of(member)].outbox.push_back({.kind = Delivery::Kind::dismiss, .member = member});
+}
+
+}  // namespace tern::chat

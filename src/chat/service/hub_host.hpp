@@ -1,0 +1,89 @@
+// HubHost: the hub on its reactor: takes requests, writes events down once, and gives each reactor
+// what its members are to hear, one posted value a batch.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "src/chat/service/delivery.hpp"
+#include "src/chat/service/service.hpp"
+
+namespace tern::chat {
+
+class HubHost final : private Outlet {
+ public:
+  HubHost(const ServiceOptions& options, Reactor& reactor);
+
+  Reactor& reactor() const { return reactor_; }
+  const Hub& hub() const { return hub_; }
+  void restore(const std::string& room, Message message) { hub_.restore(room, std::move(message)); }
+  void add(Spoke& spoke) { spokes_.push_back({&spoke, {}, {}, 0}); }
+
+  // THREAD: the hub's reactor. May be called while it is at work: then it comes next.
+  void take(Requests requests);
+  void reconfigure(const ServiceOptions& options);
+  // A reactor has sent what it was given.
+  void applied(std::size_t spoke, std::size_t bytes);
+  // THREAD: any.
+  ServiceCounters counters() const;
+  // THREAD: any, for the request of one.
+  void end() { has_ended_ = true; }
+
+ private:
+  struct SpokeState {
+    Spoke* spoke;
+    Deliveries outbox;
+    Deliveries withheld;  // acknowledgements
+    std::size_t unapplied_bytes;
+  };
+
+  void tell(MemberId member, const Event& event) override;
+  void tell_room(RoomId room, MemberId except, const Event& event) override;
+  void entered(RoomId room, MemberId member) override;
+  void exited(RoomId room, MemberId member) override;
+  void verify(MemberId member, std::string_view name, std::string_view password) override;
+  void kept(std::string_view room, const Message& message) override;
+  void dismissed(MemberId member) override;
+
+  void work();
+  void carry_out(const Requests& requests);
+  bool carry_out(const Request& request, UnixTime now);
+  void verified(MemberId member, Verdict verdict);
+  void acknowledge(MemberId member, std::size_t count);
+  void record();
+  void flush();
+  void publish();
+  void count_gone(Leaving why, std::size_t members_before);
+  bool is_behind() const;
+  SharedBuffer written(const Event& event);
+
+  ServiceOptions options_;
+  Reactor& reactor_;
+  Hub hub_;
+  std::vector<SpokeState> spokes_;
+  // How many members of a room are on each spoke: who has nobody there is told nothing.
+  std::unordered_map<RoomId, std::vector<std::uint32_t>> present_;
+  Requests inbox_;
+  // What members sent after a password, until it has been looked at: at most in_flight_max each.
+  std::unordered_map<MemberId, Requests> held_;
+  std::string text_;
+  std::string records_;  // of this batch
+  // Written here, read by any thread.
+  struct Counts {
+    std::atomic<std::uint64_t> members{0};
+    std::atomic<std::uint64_t> rooms{0};
+    std::atomic<std::uint64_t> history_bytes{0};
+    std::atomic<std::uint64_t> commands{0};
+    std::atomic<std::uint64_t> messages{0};
+    std::array<std::atomic<std::uint64_t>, leaving_count> gone{};
+  } counts_;
+  bool is_busy_ = false;
+  bool has_ended_ = false;
+};
+
+}  // namespace tern::chat

@@ -1,0 +1,175 @@
+#include "src/chat/service/session.hpp"
+
+#include <algorithm>
+
+#include "src/chat/service/spoke.hpp"
+
+namespace tern::chat {
+
+Session::Session(Spoke& spoke, Connection& connection, MemberId id)
+    : spoke_(spoke), connection_(connection), id_(id), last_line_(spoke.reactor().now()) {}
+
+std::vector<Session::Place>::iterator Session::place_in(RoomId room) {
+  return std::find_if(places.begin(), places.end(),
+                      [room](const Place& place) { return place.room == room; });
+}
+
+// --- in ---
+
+void Session::received(std::string_view bytes) {
+  if (state_ != State::talking) return;
+  reader_.feed(bytes);
+  pump();
+}
+
+void Session::ended() {
+  input_ended_ = true;
+  if (state_ == State::talking) pump();
+}
+
+// Reads what may be read now; the rest waits, and so does the connection.
+void Session::pump() {
+  Requests requests;
+  waits_ = false;
+  Command command;
+  while (state_ == State::talking) {
+    if (requests.size() == in_flight_max) {
+      waits_ = true;  // enough for one turn: others want to be heard, too
+      arm(spoke_.reactor(), spoke_.reactor().now());
+      break;
+    }
+    if (!may_go_on() || !next_command(command)) break;
+    if (command.kind == Command::Kind::quit) state_ = State::parting;
+    requests.push_back({.member = id_, .command = std::move(command)});
+    ++in_flight_;
+  }
+  if (waits_) {
+    connection_.pause();
+  } else if (connection_.paused()) {
+    connection_.resume();
+  }
+  if (!requests.empty()) spoke_.submit(std::move(requests));
+}
+
+// False: there is no whole line, or none that says anything.
+bool Session::next_command(Command& command) {
+  std::string_view line;
+  for (;;) {
+    LineReader::Got got = reader_.next(line);
+    if (got == LineReader::Got::nothing && input_ended_) {
+      got = reader_.finish(line);
+      if (got == LineReader::Got::nothing) {  // its end is its farewell
+        command = {.kind = Command::Kind::quit};
+        return true;
+      }
+    }
+    if (got == LineReader::Got::nothing) return false;
+    if (got == LineReader::Got::too_long) {
+      command = too_long_line();
+      break;
+    }
+    if (parse_line(line, command)) break;
+  }
+  const Time now = spoke_.reactor().now();
+  last_line_ = now;
+  bucket_.take(spoke_.options().flood, now);
+  return true;
+}
+
+bool Session::may_go_on() {
+  if (in_flight_ >= in_flight_max) {
+    waits_ = true;  // acknowledge() goes on
+    return false;
+  }
+  const Time now = spoke_.reactor().now();
+  const TokenRate& rate = spoke_.options().flood;
+  if (bucket_.is_full(now)) slowed_since_ = {};
+  if (!rate.is_limited() || bucket_.wait(rate, now) == Duration::zero()) return true;
+  // Without anything to read nothing has to wait.
+  if (reader_.held_bytes() == 0 && !input_ended_) return false;
+  wait_for_token(now);
+  return false;
+}
+
+void Session::wait_for_token(Time now) {
+  const ServiceOptions& options = spoke_.options();
+  waits_ = true;
+  if (slowed_since_ == Time{}) {
+    slowed_since_ = now;
+    const auto text = notice_line("slow down: your lines wait for their turn");
+    deliver(SharedBuffer::copy_of(text), false);
+  }
+  const bool out_of_patience =
+      options.flood_patience > Duration::zero() && now - slowed_since_ >= options.flood_patience;
+  if (out_of_patience) return expel(Leaving::flooding, "you send too many lines; goodbye");
+  if (state_ == State::talking) arm_after(spoke_.reactor(), bucket_.wait(options.flood, now));
+}
+
+void Session::acknowledge(std::size_t count) {
+  in_flight_ -= std::min(in_flight_, count);
+  if (waits_ && !armed() && state_ == State::talking) pump();
+}
+
+// --- out ---
+
+void Session::deliver(const SharedBuffer& buffer, bool is_presence) {
+  if (state_ == State::leaving) return;
+  const ServiceOptions& options = spoke_.options();
+  const std::size_t queued = connection_.queued_bytes();
+  if (is_presence && queued > options.output_soft_bytes) return;
+  if (queued + buffer.size() > options.output_hard_bytes) {
+    return expel(Leaving::too_slow, "you read too slowly; goodbye");
+  }
+  connection_.send(buffer);
+}
+
+void Session::look(Time now) {
+  if (state_ == State::leaving) return;
+  const ServiceOptions& options = spoke_.options();
+  const auto is_due = [now](Duration limit, Time since) {
+    return limit > Duration::zero() && now - since >= limit;
+  };
+  if (is_due(options.idle_timeout, last_line_)) {
+    return expel(Leaving::idle, "you have said nothing for too long; goodbye");
+  }
+  if (is_due(options.ping_interval, connection_.last_activity())) {
+    deliver(SharedBuffer::copy_of(notice_line("ping")), true);
+  }
+}
+
+// --- the end ---
+
+void Session::dismiss() {
+  if (state_ != State::leaving) leave();
+}
+
+void Session::expel(Leaving why, std::string_view text) {
+  if (state_ == State::leaving) return;
+  say_goodbye(text);
+  spoke_.submit({{.kind = Request::Kind::gone, .member = id_, .why = why}});
+}
+
+void Session::say_goodbye(std::string_view text) {
+  if (state_ == State::leaving) return;
+  connection_.send(notice_line(text));
+  leave();
+}
+
+void Session::leave() {
+  state_ = State::leaving;
+  connection_.close();
+  arm_after(spoke_.reactor(), spoke_.options().farewell_timeout);
+}
+
+void Session::fire() {
+  switch (state_) {
+    case State::talking:
+      return pump();
+    case State::parting:
+      return;  // the hub will say goodbye
+    case State::leaving:
+      return connection_.abort();  // it had its time to read
+  }
+}
+
+}  // namespace tern::chat

@@ -1,0 +1,148 @@
+#include "src/chat/service/spoke.hpp"
+
+#include <algorithm>
+
+#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/service/session.hpp"
+
+namespace tern::chat {
+namespace {
+
+tern::Limits connection_limits(const ServiceOptions& options) {
+  tern::Limits limits;
+  limits.output_high_bytes = options.output_soft_bytes;
+  limits.output_low_bytes = options.output_soft_bytes / 4;
+  // A session ends before that, with a reason for its reader.
+  limits.output_bytes_max = options.output_hard_bytes + 2 * line_bytes_max;
+  limits.idle_timeout = Duration::zero();  // members may listen for hours
+  return limits;
+}
+
+}  // namespace
+
+Spoke::Spoke(std::size_t index, const ServiceOptions& options, Reactor& reactor, HubHost& host)
+    : index_(index),
+      options_(options),
+      limits_(connection_limits(options)),
+      reactor_(reactor),
+      host_(host),
+      sweep_timer_([this] { sweep(); }) {}
+
+Spoke::~Spoke() = default;
+
+void Spoke::open(Connection& connection) {
+  const MemberId id = member_id(index_, ++members_made_);
+  auto session = std::make_unique<Session>(*this, connection, id);
+  connection.user_data = session.get();
+  connection.set_limits(limits_);
+  Session& opened = *sessions_.emplace(id, std::move(session)).first->second;
+  start_sweeping();
+  if (is_draining_) return opened.say_goodbye(going_down);
+  submit({{.kind = Request::Kind::arrive, .member = id}});
+}
+
+void Spoke::close(Session& session) {
+  while (!session.places.empty()) exit(session, session.places.back().room);
+  const MemberId id = session.id();
+  const bool is_news = !session.hub_has_let_go();
+  sessions_.erase(id);
+  if (is_news) submit({{.kind = Request::Kind::gone, .member = id, .why = Leaving::lost}});
+}
+
+void Spoke::submit(Requests requests) {
+  if (is_draining_) return;
+  post_to_hub([host = &host_, requests = std::move(requests)]() mutable {
+    host->take(std::move(requests));
+  });
+}
+
+// --- what the hub says ---
+
+void Spoke::apply(const Deliveries& deliveries) {
+  if (is_draining_) return;
+  for (const Delivery& delivery : deliveries) apply(delivery);
+}
+
+void Spoke::apply(const Delivery& delivery) {
+  if (delivery.kind == Delivery::Kind::to_room) return to_room(delivery);
+  const auto it = sessions_.find(delivery.member);
+  if (it == sessions_.end()) return;  // it has left meanwhile
+  Session& session = *it->second;
+  switch (delivery.kind) {
+    case Delivery::Kind::to_member:
+      return session.deliver(delivery.buffer, false);
+    case Delivery::Kind::enter:
+      return enter(session, delivery.room);
+    case Delivery::Kind::exit:
+      return exit(session, delivery.room);
+    case Delivery::Kind::dismiss:
+      return session.dismiss();
+    case Delivery::Kind::acknowledge:
+      return session.acknowledge(delivery.count);
+    case Delivery::Kind::to_room:
+      return;
+  }
+}
+
+void Spoke::to_room(const Delivery& delivery) {
+  const auto it = rooms_.find(delivery.room);
+  if (it == rooms_.end()) return;
+  deliveries_.fetch_add(it->second.size(), std::memory_order_relaxed);
+  // Nobody leaves the list meanwhile: connections end in a turn of their own.
+  for (Session* session : it->second) {
+    if (session->id() == delivery.member) continue;
+    session->deliver(delivery.buffer, delivery.is_presence);
+  }
+}
+
+void Spoke::enter(Session& session, RoomId room) {
+  std::vector<Session*>& list = rooms_[room];
+  session.places.push_back({room, list.size()});
+  list.push_back(&session);
+}
+
+void Spoke::exit(Session& session, RoomId room) {
+  const auto place = session.place_in(room);
+  if (place == session.places.end()) return;
+  const auto it = rooms_.find(room);
+  std::vector<Session*>& list = it->second;
+  Session* last = list.back();
+  list[place->index] = last;
+  last->place_in(room)->index = place->index;
+  list.pop_back();
+  session.places.erase(place);
+  if (list.empty()) rooms_.erase(it);
+}
+
+// --- time, and the end ---
+
+// One look at everybody now and then costs less than a timer for each.
+void Spoke::start_sweeping() {
+  if (sweep_timer_.armed() || sessions_.empty()) return;
+  Duration shortest = Duration::max();
+  for (const Duration limit : {options_.ping_interval, options_.idle_timeout}) {
+    if (limit > Duration::zero()) shortest = std::min(shortest, limit);
+  }
+  if (shortest == Duration::max()) return;
+  sweep_timer_.arm_after(reactor_, std::max<Duration>(shortest / 8, std::chrono::milliseconds(1)));
+}
+
+void Spoke::sweep() {
+  const Time now = reactor_.now();
+  for (const auto& [id, session] : sessions_) session->look(now);
+  start_sweeping();
+}
+
+void Spoke::reconfigure(const ServiceOptions& options) {
+  chat::reconfigure(options_, options);
+  limits_ = connection_limits(options_);
+  sweep_timer_.cancel();
+  start_sweeping();
+}
+
+void Spoke::drain() {
+  is_draining_ = true;
+  for (const auto& [id, session] : sessions_) session->say_goodbye(going_down);
+}
+
+}  // namespace tern::chat

@@ -1,0 +1,75 @@
+// Spoke: the members on one reactor, and which of them are in which room.
+//
+//   THREAD  its reactor's, but for post_to_hub() from the hub's tasks there.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "src/chat/service/delivery.hpp"
+#include "src/chat/service/hub_host.hpp"
+#include "src/chat/service/service.hpp"
+#include "tern/timer.hpp"
+
+namespace tern::chat {
+
+class Session;
+
+class Spoke {
+ public:
+  Spoke(std::size_t index, const ServiceOptions& options, Reactor& reactor, HubHost& host);
+  ~Spoke();
+  Spoke(const Spoke&) = delete;
+  Spoke& operator=(const Spoke&) = delete;
+
+  Reactor& reactor() const { return reactor_; }
+  const ServiceOptions& options() const { return options_; }
+  std::size_t sessions() const { return sessions_.size(); }
+  // Any thread.
+  std::uint64_t deliveries() const { return deliveries_.load(std::memory_order_relaxed); }
+  bool is_draining() const { return is_draining_; }
+
+  void open(Connection& connection);
+  void close(Session& session);
+  void apply(const Deliveries& deliveries);
+  void submit(Requests requests);
+  void reconfigure(const ServiceOptions& options);
+  void drain();
+  void end() { is_over_ = true; }
+
+  template <class Task>
+  void post_to_hub(Task&& task) {
+    if (is_over_) return;
+    if (&host_.reactor() == &reactor_) return task();
+    host_.reactor().post(std::forward<Task>(task));
+  }
+
+ private:
+  void apply(const Delivery& delivery);
+  void to_room(const Delivery& delivery);
+  void enter(Session& session, RoomId room);
+  void exit(Session& session, RoomId room);
+  void sweep();
+  void start_sweeping();
+
+  const std::size_t index_;
+  ServiceOptions options_;
+  tern::Limits limits_;  // of all its connections
+  Reactor& reactor_;
+  HubHost& host_;
+  std::unordered_map<MemberId, std::unique_ptr<Session>> sessions_;
+  std::unordered_map<RoomId, std::vector<Session*>> rooms_;
+  std::uint64_t members_made_ = 0;
+  std::atomic<std::uint64_t> deliveries_{0};
+  CallbackTimer sweep_timer_;
+  bool is_draining_ = false;
+  bool is_over_ = false;  // nothing is posted any more
+};
+
+}  // namespace tern::chat

@@ -1,0 +1,430 @@
+#include "src/core/connection/connection.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "src/core/connection/connect_attempt.hpp"
+#include "src/core/connection/tls_state.hpp"
+#include "src/core/reactor/reactor_core.hpp"
+
+namespace tern {
+namespace {
+
+using State = Connection::State;
+
+// The drawing in include/tern/connection.hpp, as a table.
+[[maybe_unused]] constexpr bool may_follow(State from, State to) {
+  switch (from) {
+    case State::connecting:
+      return to == State::handshaking || to == State::open || to == State::closing;
+    case State::handshaking:
+      return to == State::open || to == State::draining || to == State::closing;
+    case State::open:
+      return to == State::draining || to == State::closing;
+    case State::draining:
+      return to == State::closing;
+    case State::closing:
+      return to == State::closed;
+    case State::closed:
+      return false;
+  }
+  return false;
+}
+
+bool peer_vanished(const std::error_code& error) {
+  return error == std::errc::connection_reset || error == std::errc::broken_pipe ||
+         error == std::errc::connection_aborted || error == std::errc::not_connected;
+}
+
+const std::byte* end_of(Slice bytes) { return bytes.data() + bytes.size(); }
+
+CloseReason reason_of(const std::error_code& error) {
+  return peer_vanished(error) ? CloseReason::reset_by_peer : CloseReason::error;
+}
+
+}  // namespace
+
+ConnectionImpl::ConnectionImpl(Reactor::Core& core, Protocol& protocol, const Limits& limits,
+                               State state, ConnectionSource* source)
+    : Connection(core, protocol, limits, state), source_(source) {}
+
+ConnectionImpl::~ConnectionImpl() { drop_output(); }
+
+void ConnectionImpl::enter(State next) {
+  assert(may_follow(state_, next));
+  state_ = next;
+  plain_ = next == State::open && tls_ == nullptr;
+  if (core_->borrower == this) core_->borrower = nullptr;  // only an open connection can reply
+}
+
+// --- beginning ---
+
+bool ConnectionImpl::accept(Socket socket, std::error_code& error) {
+  channel_ = core_->poller.attach(socket, this, error);
+  if (channel_.valid()) return true;
+  Poller::Sockets::close(socket);
+  return false;
+}
+
+void ConnectionImpl::open() {
+  if (tls_ != nullptr) return begin_handshake();
+  if (state_ == State::connecting) enter(State::open);
+  last_activity_ = core_->poller.now();
+  start_timer();
+  protocol_->opened(*this);
+  update_receiving();
+}
+
+// --- the owner's side of the poller ---
+
+// Bytes for an open connection are what nearly every completion brings; this way is kept short, and
+// free of anything that needs a stack frame.
+void ConnectionImpl::completed(const Completion& completion) {
+  const bool is_plain =
+      completion.operation == Operation::receive && plain_ && !completion.bytes.empty();
+  if (!is_plain) [[unlikely]]
+    return completed_otherwise(completion);
+  deliver(completion.bytes);
+}
+
+void ConnectionImpl::deliver(Slice bytes) {
+  Reactor::Core& core = *core_;
+  last_activity_ = core.poller.now();
+  core.receiving = this;
+  // Where the kernel reads slices later and the poller does not keep these for it, and behind what
+  // is queued already, a copy is needed; and nothing can be sent after our last word or to a peer
+  // that takes nothing.
+  const bool stays = !core.poller.keeps_slices() || core.poller.lends_bytes();
+  const bool may_borrow = stays && output_ == nullptr && state_ == State::open && !has(flag_broken);
+  core.borrower = may_borrow ? this : nullptr;
+  core.incoming = bytes;
+  protocol_->received(*this, bytes);
+  core.receiving = core.borrower = nullptr;
+  if (!core.reply.empty()) send_reply();
+}
+
+[[gnu::noinline]] void ConnectionImpl::completed_otherwise(const Completion& completion) {
+  switch (completion.operation) {
+    case Operation::receive:
+      return on_receive(completion);
+    case Operation::send:
+      return on_send(completion);
+    case Operation::connect:
+      return on_connect(completion.error);
+    case Operation::close:
+      return on_close();
+    case Operation::accept:
+      break;
+  }
+  assert(false && "accept completions belong to an acceptor");
+}
+
+void ConnectionImpl::on_connect(std::error_code error) {
+  if (is_ending()) return;
+  // Without a listener, TCP may connect a socket of the ephemeral range to itself.
+  if (!error && local() == peer() && local().is_ip()) {
+    error = std::make_error_code(std::errc::connection_refused);
+  }
+  if (error) {
+    core_->attempts.at(this)->failed(error);
+    set(flag_channel_closing);
+    core_->poller.close(channel_);
+    return;
+  }
+  core_->attempts.erase(this);
+  ++core_->counters.connected;
+  open();
+}
+
+void ConnectionImpl::on_close() {
+  if (state_ != State::connecting) return report_closed();
+  // One address failed and its socket is gone; the connection lives on.
+  clear(flag_channel_closing);
+  channel_ = {};
+  core_->attempts.at(this)->try_next();
+}
+
+void ConnectionImpl::on_receive(const Completion& completion) {
+  if (is_ending()) return;
+  if (completion.error) return on_receive_error(completion.error);
+  const bool is_filtered = tls_ != nullptr && !has(flag_discarding);
+  if (completion.bytes.empty()) return is_filtered ? on_stream_end() : on_peer_end();
+  if (is_filtered) return on_ciphertext(completion.bytes);
+  if (!has(flag_discarding)) return deliver(completion.bytes);
+  // Until all was handed over, what is dropped counts for nothing, not against the lingering nor as
+  // activity: a chatty peer must get our last bytes, and must read them to keep us here.
+  if (!has(flag_shut_down)) return;
+  last_activity_ = core_->poller.now();
+  on_discarded(completion.bytes.size());
+}
+
+void ConnectionImpl::on_receive_error(const std::error_code& error) {
+  clear(flag_receiving);
+  // After close() the peer may leave as it likes, once it was handed everything.
+  if (has(flag_discarding) && handed_over() && !has(flag_broken)) {
+    return end(CloseReason::closed_locally);
+  }
+  end(reason_of(error), error);
+}
+
+void ConnectionImpl::on_discarded(std::size_t bytes) {
+  // A receive counts for at least a 1,024th of the limit: dripping single bytes ends, too.
+  const std::size_t cost = std::max(bytes, limits_->linger_bytes_max / 1024);
+  if (cost >= linger_bytes_left_) return end(CloseReason::closed_locally);
+  linger_bytes_left_ -= static_cast<std::uint32_t>(cost);
+}
+
+void ConnectionImpl::on_peer_end() {
+  clear(flag_receiving);
+  set(flag_peer_ended);
+  if (has(flag_broken)) return end(CloseReason::reset_by_peer, core_->causes[this]);
+  if (!has(flag_discarding)) protocol_->ended(*this);
+  if (state_ == State::draining && handed_over()) output_done();
+}
+
+void ConnectionImpl::on_send(const Completion& completion) {
+  clear(flag_sending);
+  if (is_ending()) return;
+  if (completion.error) return on_send_error(completion.error);
+  if (completion.count > 0) {
+    output_->consume(completion.count, core_->blocks);
+    last_activity_ = core_->poller.now();
+  }
+  output_->own(core_->blocks);
+  send_queued();
+}
+
+// The peer takes nothing any more, but what it sent before may still be there to be received: the
+// connection ends with the end or the error that follows it.
+void ConnectionImpl::on_send_error(const std::error_code& error) {
+  drop_output();
+  set(flag_broken);
+  const bool may_still_receive =
+      !has(flag_peer_ended | flag_discarding | flag_paused) && peer_vanished(error);
+  if (!may_still_receive) return end(reason_of(error), error);
+  core_->causes[this] = error;
+  clear(flag_output_full);
+  update_receiving();
+}
+
+void ConnectionImpl::report_closed() {
+  enter(State::closed);
+  drop_output();
+  std::error_code error;
+  if (const auto cause = core_->causes.find(this); cause != core_->causes.end()) {
+    error = cause->second;
+    core_->causes.erase(cause);
+  }
+  ++core_->counters.closed[static_cast<std::size_t>(reason_)];
+  protocol_->closed(*this, reason_, error);
+  if (source_ != nullptr) source_->connection_gone();
+  core_->dead.push_back(this);
+}
+
+// --- replies ---
+
+// What received() sends first is the reply, which leaves when received() returns; all else goes to
+// the queue behind it. Bytes of the receive that is being delivered stay until then and need no
+// copy; a few others are copied to where it costs least.
+void ConnectionImpl::queue(Slice bytes) {
+  Reactor::Core& core = *core_;
+  const bool is_reply = core.borrower == this && bytes.data() >= core.incoming.data() &&
+                        end_of(bytes) <= end_of(core.incoming);
+  if (!is_reply) [[unlikely]]
+    return queue_copy(bytes);
+  core.borrower = nullptr;
+  core.reply = bytes;
+}
+
+void ConnectionImpl::send_reply() {
+  Slice& reply = core_->reply;
+  const std::size_t taken = core_->poller.send(channel_, {&reply, 1});
+  if (taken != reply.size() || state_ != State::open) [[unlikely]]
+    return reply_sent(taken);
+  reply = {};
+}
+
+// --- ending ---
+
+void ConnectionImpl::finish_sending() {
+  if (state_ != State::open) return;
+  enter(State::draining);
+  if (bytes_queued() == 0) output_done();
+}
+
+void ConnectionImpl::close_gracefully() {
+  const bool has_begun = state_ != State::connecting && state_ != State::handshaking;
+  if (!has_begun) return end(CloseReason::closed_locally);
+  if (!is_ending() && !has(flag_discarding)) begin_lingering();
+}
+
+void ConnectionImpl::begin_lingering() {
+  if (state_ != State::draining) enter(State::draining);
+  set(flag_discarding);
+  linger_bytes_left_ =
+      static_cast<std::uint32_t>(std::min<std::size_t>(limits_->linger_bytes_max, UINT32_MAX));
+  if (has(flag_broken)) return end(CloseReason::reset_by_peer, core_->causes[this]);
+  update_receiving();
+  if (bytes_queued() == 0) output_done();
+}
+
+void ConnectionImpl::end(CloseReason reason, const std::error_code& error, bool reset) {
+  if (is_ending()) return;
+  enter(State::closing);
+  reason_ = reason;
+  std::error_code cause = error;
+  if (tls_ != nullptr && tls_->failed) {  // the first cause counts
+    reason_ = tls_->failure;
+    cause = tls_->error;
+  }
+  if (cause) {
+    core_->causes[this] = cause;
+  } else {
+    core_->causes.erase(this);
+  }
+  if (core_->receiving == this) core_->reply = {};
+  cancel();
+  if (tls_ != nullptr) forget_tls();
+  // A completion kernel may be reading the slices until the last completion.
+  if (!has(flag_sending)) drop_output();
+  core_->attempts.erase(this);
+  if (!channel_.valid()) {
+    core_->dying.push_back(this);
+    return;
+  }
+  if (has(flag_channel_closing)) return;
+  if (reset) Poller::Sockets::reset_on_close(core_->poller.socket(channel_));
+  core_->poller.close(channel_);
+}
+
+// --- input and time ---
+
+void ConnectionImpl::set_paused(bool paused) {
+  if (paused) {
+    set(flag_paused);
+  } else {
+    clear(flag_paused);
+  }
+  update_receiving();
+}
+
+void ConnectionImpl::update_receiving() {
+  if (is_ending() || state_ == State::connecting || has(flag_peer_ended)) return;
+  bool wanted = has(flag_discarding) || !has(flag_paused | flag_output_full);
+  if (tls_ != nullptr) wanted = tls_wants_input(wanted);
+  if (wanted == has(flag_receiving)) return;
+  if (wanted) {
+    set(flag_receiving);
+    core_->poller.receive(channel_);
+  } else {
+    clear(flag_receiving);
+    core_->poller.stop(channel_, Operation::receive);
+  }
+}
+
+void ConnectionImpl::change_limits(const Limits& limits) {
+  limits_ = &limits;
+  if (is_ending() || state_ == State::connecting || state_ == State::handshaking) return;
+  start_timer();
+  // The watermarks are looked at when the queue is: drained() must not be called from here.
+  if (output_ != nullptr) queued_more();
+}
+
+// After close(), once all was handed over, silence has another limit than before.
+Duration ConnectionImpl::silence_max() const {
+  const bool lingering = has(flag_discarding) && has(flag_shut_down);
+  return lingering ? limits_->linger_timeout : limits_->idle_timeout;
+}
+
+void ConnectionImpl::start_timer() {
+  cancel();
+  const Duration silence = silence_max();
+  if (silence > Duration::zero() && silence < Time::max() - last_activity_) {
+    arm(core_->reactor, last_activity_ + silence);
+  }
+}
+
+void ConnectionImpl::fire() {
+  if (is_ending()) return;
+  if (state_ == State::handshaking) {
+    return end(CloseReason::handshake_timeout, std::make_error_code(std::errc::timed_out));
+  }
+  // Nothing re-arms the timer when bytes move; it looks when it fires, and waits for the rest.
+  if (core_->poller.now() - last_activity_ < silence_max()) return start_timer();
+  if (has(flag_discarding) && has(flag_shut_down)) return end(CloseReason::closed_locally);
+  const Time quiet_since = last_activity_;
+  if (tls_ != nullptr && handed_over()) said_goodbye();
+  last_activity_ = quiet_since;
+  // What did not leave is lost: the peer must not take the bytes before it for all there was.
+  end(CloseReason::idle_timeout, {}, !handed_over());
+}
+
+// --- the public face ---
+
+Protocol::~Protocol() = default;
+void Protocol::opened(Connection&) {}
+void Protocol::ended(Connection& connection) { connection.finish(); }
+void Protocol::drained(Connection&) {}
+void Protocol::closed(Connection&, CloseReason, const std::error_code&) {}
+
+namespace {
+ConnectionImpl& impl(Connection& connection) { return static_cast<ConnectionImpl&>(connection); }
+const ConnectionImpl& impl(const Connection& connection) {
+  return static_cast<const ConnectionImpl&>(connection);
+}
+}  // namespace
+
+Connection::Connection(Reactor::Core& core, Protocol& protocol, const Limits& limits, State state)
+    : core_(&core),
+      protocol_(&protocol),
+      limits_(&limits),
+      last_activity_(core.poller.now()),
+      state_(state),
+      plain_(state == State::open) {}
+
+void Connection::send(std::span<const std::byte> bytes) { impl(*this).queue(bytes); }
+void Connection::send(std::string_view text) { impl(*this).queue(std::as_bytes(std::span(text))); }
+void Connection::send(const SharedBuffer& buffer) { impl(*this).queue(buffer); }
+void Connection::finish() { impl(*this).finish_sending(); }
+void Connection::close() { impl(*this).close_gracefully(); }
+void Connection::abort() { impl(*this).end(CloseReason::aborted, {}, true); }
+void Connection::pause() { impl(*this).set_paused(true); }
+void Connection::resume() { impl(*this).set_paused(false); }
+std::size_t Connection::queued_bytes() const { return impl(*this).bytes_queued(); }
+void Connection::set_limits(const Limits& limits) { impl(*this).change_limits(limits); }
+std::optional<TlsInfo> Connection::tls() const { return impl(*this).tls_info(); }
+Duration Connection::handshake_time() const { return impl(*this).handshake_took(); }
+Reactor& Connection::reactor() const { return core_->reactor; }
+
+Endpoint Connection::local() const {
+  const ConnectionImpl& self = impl(*this);
+  if (!self.has_socket()) return {};
+  return Poller::Sockets::local(core_->poller.socket(self.channel()));
+}
+
+Endpoint Connection::peer() const {
+  const ConnectionImpl& self = impl(*this);
+  if (!self.has_socket()) return {};
+  return Poller::Sockets::peer(core_->poller.socket(self.channel()));
+}
+
+std::string_view to_string(Connection::State state) {
+  switch (state) {
+    case State::connecting:
+      return "connecting";
+    case State::handshaking:
+      return "handshaking";
+    case State::open:
+      return "open";
+    case State::draining:
+      return "draining";
+    case State::closing:
+      return "closing";
+    case State::closed:
+      return "closed";
+  }
+  return "unknown";
+}
+
+}  // namespace tern

@@ -1,0 +1,152 @@
+// ConnectionImpl: the connection as the core sees it. The states and their transitions are drawn in
+// include/tern/connection.hpp. Not installed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "backends/poller.hpp"
+#include "src/core/tls/filter.hpp"
+#include "tern/connection.hpp"
+#include "tern/timer.hpp"
+
+namespace tern {
+
+struct TlsState;
+
+// Whoever made a connection and counts those that are alive.
+class ConnectionSource {
+ public:
+  virtual void connection_gone() = 0;
+
+ protected:
+  ~ConnectionSource() = default;
+};
+
+// About 120 bytes: ten thousand idle connections are to fit into little more than a megabyte.
+class ConnectionImpl final : public Connection, public Owner, public Timer {
+ public:
+  ConnectionImpl(Reactor::Core& core, Protocol& protocol, const Limits& limits, State state,
+                 ConnectionSource* source);
+  // It will speak TLS; `peer_name` is whom a client expects. REQUIRES nothing has happened yet.
+  void use_tls(std::shared_ptr<TlsContext> context, std::string peer_name);
+  ~ConnectionImpl() override;
+
+  // Takes the accepted socket. On failure the socket is closed and the connection is to be
+  // destroyed; the protocol has heard nothing.
+  bool accept(Socket socket, std::error_code& error);
+  // An attempt to connect has begun or goes on with another socket.
+  void set_channel(Channel channel) { channel_ = channel; }
+  Channel channel() const { return channel_; }
+  // None while an address has failed and the next one is still to be tried.
+  bool has_socket() const { return channel_.valid() && !is_ending() && !has(flag_channel_closing); }
+  // The socket is connected: opened() is called, with TLS after the handshake.
+  void open();
+  // Input that was held back is taken in now.
+  void take_held_input();
+
+  void queue(Slice bytes);
+  void queue(const SharedBuffer& buffer);
+  // Hands what is queued to the kernel: once a turn.
+  void flush();
+  void finish_sending();
+  void close_gracefully();
+  void set_paused(bool paused);
+  void change_limits(const Limits& limits);
+  std::size_t bytes_queued() const;
+  std::optional<TlsInfo> tls_info() const;
+  Duration handshake_took() const;
+
+  // Ends the connection at once. `reset`: the peer shall see a reset, not an end.
+  void end(CloseReason reason, const std::error_code& error = {}, bool reset = false);
+  // No channel is open any more: closed() is called, and the connection dies after this turn.
+  void report_closed();
+
+  std::uint32_t pool_index = 0;
+
+ private:
+  // Beyond those in Connection.
+  static constexpr std::uint16_t flag_receiving = 1U << 2;        // the standing order is given
+  static constexpr std::uint16_t flag_output_full = 1U << 3;      // above the high watermark
+  static constexpr std::uint16_t flag_sending = 1U << 4;          // a send is unfinished
+  static constexpr std::uint16_t flag_dirty = 1U << 5;            // in Core::dirty
+  static constexpr std::uint16_t flag_discarding = 1U << 6;       // close() was called: drop input
+  static constexpr std::uint16_t flag_shut_down = 1U << 7;        // our half is shut
+  static constexpr std::uint16_t flag_broken = 1U << 8;           // the peer takes no more bytes
+  static constexpr std::uint16_t flag_channel_closing = 1U << 9;  // a failed address's socket
+
+  void completed(const Completion& completion) override;
+  void completed_otherwise(const Completion& completion);
+  void deliver(Slice bytes);
+  void fire() override;
+
+  bool has(std::uint16_t flags) const { return (flags_ & flags) != 0; }
+  void set(std::uint16_t flags) { flags_ = static_cast<std::uint16_t>(flags_ | flags); }
+  void clear(std::uint16_t flags) { flags_ = static_cast<std::uint16_t>(flags_ & ~flags); }
+  bool is_ending() const { return state_ == State::closing || state_ == State::closed; }
+  void enter(State next);
+
+  void on_connect(std::error_code error);
+  void on_close();
+  void on_receive(const Completion& completion);
+  void on_receive_error(const std::error_code& error);
+  void on_discarded(std::size_t bytes);
+  void on_peer_end();
+  void on_send(const Completion& completion);
+  void on_send_error(const std::error_code& error);
+
+  void queue_copy(Slice bytes);
+  void send_reply();
+  void reply_sent(std::size_t taken);
+  void keep_reply();
+  bool may_reply_with(std::size_t bytes) const;
+  bool make_room(std::size_t bytes);
+  OutputQueue& output();
+  template <class Append>
+  void append(const Append& append_to);
+  void queued_more();
+  void send_queued();
+  void send_output();
+  bool handed_over() const;
+  void drop_output();
+  void begin_lingering();
+  void pause_when_full();
+  void resume_when_drained();
+  void output_done();
+  void update_receiving();
+  Duration silence_max() const;
+  void start_timer();
+
+  // --- TLS (connection_tls.cpp) ---
+  void begin_handshake();
+  void leave_handshakes();
+  void established();
+  void on_ciphertext(Slice bytes);
+  void on_stream_end();
+  bool takes_input() const;
+  bool holds_input() const;
+  bool tls_wants_input(bool wanted);
+  void wait_turn();
+  void take_in(Slice ciphertext);
+  bool shake(tls::Wire& wire);
+  bool read_plaintext(tls::Wire& wire);
+  bool tls_ended(tls::Result result);
+  void deliver_plaintext(Slice plaintext);
+  void encrypt_reply();
+  bool encrypt_queued();
+  bool encrypt(Slice plaintext, std::size_t& count);
+  void send_ciphertext();
+  std::size_t user_bytes(std::size_t ciphertext_bytes) const;
+  bool said_goodbye();
+  void fail_tls(CloseReason reason, const std::error_code& error);
+  void forget_tls();
+
+  Channel channel_;
+  std::uint32_t linger_bytes_left_ = 0;
+  ConnectionSource* source_;
+  std::unique_ptr<TlsState> tls_;  // null: plain
+};
+
+}  // namespace tern

@@ -1,0 +1,97 @@
+// Reactor::Core: what the parts of the portable core share on one thread. Not installed.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chosen.hpp>
+#include <functional>
+#include <list>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "backends/poller.hpp"
+#include "src/core/connection/connection.hpp"
+#include "src/core/connection/output_queue.hpp"
+#include "src/core/reactor/pool.hpp"
+#include "src/core/reactor/timer_wheel.hpp"
+#include "tern/reactor.hpp"
+
+namespace tern {
+
+class Acceptor;
+class ConnectAttempt;
+class DatagramSocketImpl;
+
+struct Reactor::Core {
+  Core(Reactor& owner, const ReactorOptions& options);
+
+  // --- one turn (reactor.cpp) ---
+  bool begin_turn();
+  void end_turn(Duration limit);
+  std::size_t run_tasks();
+  void hand_down_output();
+  void bury_the_dead();
+  Duration wait_limit(Duration limit);
+
+  // --- output ---
+  void mark_dirty(ConnectionImpl& connection) { dirty.push_back(&connection); }
+  // --- TLS (connection_tls.cpp) ---
+  // Whether one more step of a handshake may be made in this turn. Each costs as much as hundreds
+  // of messages, which must not wait for all of them.
+  bool take_handshake_step();
+  void take_held_input();
+
+  OutputQueue* take_queue();
+  void give_back_queue(OutputQueue* queue);
+
+  Reactor& reactor;
+  const std::size_t receive_bytes;
+  bool in_turn = false;
+  bool ending = false;  // the reactor is being destroyed
+  Poller poller;
+  TimerWheel wheel;
+  Counters counters;  // the poller's part is copied in when they are read
+
+  // The receive that is being delivered, and the reply that points into it or into reply_room (see
+  // ConnectionImpl::queue): at most one at a time, so it is kept here and not in each connection.
+  const ConnectionImpl* receiving = nullptr;
+  const ConnectionImpl* borrower = nullptr;  // the same, while it may still reply past the queue
+  Slice incoming;
+  Slice reply;
+  std::array<std::byte, 4096> reply_room;
+
+  Pool<ConnectionImpl> connections;
+  std::vector<ConnectionImpl*> dirty;  // queued output in this turn
+  std::vector<ConnectionImpl*> dying;  // ended before they had a channel; closed() is due
+  std::vector<ConnectionImpl*> dead;   // closed() was called; destroyed at the turn's end
+  std::unordered_map<const ConnectionImpl*, std::error_code> causes;  // of closing connections
+  std::unordered_map<const ConnectionImpl*, std::unique_ptr<ConnectAttempt>> attempts;
+  std::vector<Acceptor*> acceptors;
+  std::vector<DatagramSocketImpl*> datagram_sockets;
+  // Told when connections have died: a draining server waits for the last one.
+  std::function<void()> connection_died;
+
+  // Room for one send; here because clearing it on the stack cost half of a small send.
+  std::array<Slice, slices_max> slices;
+  BlockPool blocks;
+  std::vector<std::unique_ptr<OutputQueue>> spare_queues;
+
+  // TLS: accepted connections in their handshake, the oldest first; those whose held input is to
+  // be taken in; and room for the plaintext and the ciphertext of the call in hand.
+  std::list<ConnectionImpl*> handshakes;
+  std::list<ConnectionImpl*> waiting;
+  bool waiting_is_posted = false;
+  std::uint64_t handshake_turn = 0;
+  unsigned handshake_steps = 0;  // made in that turn
+  std::vector<std::byte> plaintext;
+  std::vector<std::byte> ciphertext;  // empty whenever a protocol is called
+
+  std::atomic<Task*> mailbox{nullptr};
+  std::atomic<std::thread::id> loop_thread{};
+  std::atomic<bool> stop_requested{false};
+};
+
+}  // namespace tern

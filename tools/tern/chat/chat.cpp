@@ -1,0 +1,182 @@
+// tern chat: rooms, nicknames and presence, for everybody who can send a line.
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "src/chat/service/service.hpp"
+#include "tools/tern/chat/history.hpp"
+#include "tools/tern/chat/options.hpp"
+#include "tools/tern/chat/password_checker.hpp"
+#include "tools/tern/chat/reserved_names.hpp"
+#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/configuration.hpp"
+#include "tools/tern/commands.hpp"
+
+namespace tern::tool {
+namespace {
+
+constexpr std::string_view examples = R"(Examples:
+  tern chat                                             TCP on 127.0.0.1:7070
+  nc 127.0.0.1 7070                                     a client; telnet and tern connect do, too
+  tern chat --listen tcp://[::]:7070 --listen tls://[::]:7443 \
+    --tls-cert certs/cert.pem --tls-key certs/key.pem
+  tern chat --max-members 5k --history 100 --flood 10,50 --data /var/lib/tern-chat
+  tern chat --config chat.toml --check-config           is it right?
+
+Members write lines: /join ROOM, then what they say; /help lists the commands. See docs/chat.md.)";
+
+constexpr std::string_view signals = R"(Signals:
+SIGHUP reads --config, --reserved, --operators, certificates and keys again: nobody is disconnected,
+and a bad file changes nothing; what needs a restart is said. SIGTERM, SIGINT, and SIGHUP with
+nothing to read, drain: members are told and disconnected; what they have not read after
+--drain-timeout is lost; exit code 0. A second signal ends at once (exit code 130 for SIGINT, 143
+for SIGTERM, 129 for SIGHUP).)";
+
+const std::set<std::string> not_in_files{"config", "check-config", "reserve"};
+
+// What a running server takes from a changed file.
+const std::set<std::string> reloadable{
+    "max-rooms", "max-room-members", "max-joins",     "max-name",     "max-topic",
+    "history",   "replay",           "history-bytes", "soft-limit",   "hard-limit",
+    "flood",     "flood-patience",   "ping",          "idle-timeout", "reserved",
+    "operators", "log-level",        "log-format",    "quiet",
+};
+
+void add_metrics(const chat::Service& service, MetricsText& text) {
+  const chat::ServiceCounters counters = service.counters();
+  const auto gauge = [&text](const char* name, const char* help, std::uint64_t value) {
+    text.gauge(name, help, static_cast<double>(value));
+  };
+  gauge("chat_members", "members now here", counters.members);
+  gauge("chat_rooms", "rooms that are kept, with members or without", counters.rooms);
+  gauge("chat_history_bytes", "text of history in memory", counters.history_bytes);
+  text.counter("chat_commands", "lines of members that were carried out", counters.commands);
+  text.counter("chat_messages", "lines said in rooms", counters.messages);
+  text.counter("chat_deliveries", "what happened in rooms, told to one member each",
+               counters.deliveries);
+  text.begin_counter("chat_gone", "members that have gone, by the reason");
+  static constexpr std::array<std::string_view, chat::leaving_count> reasons{
+      "", "quit", "lost", "too_slow", "flooding", "idle"};
+  for (std::size_t i = 1; i < reasons.size(); ++i) {
+    text.row("chat_gone", "reason", reasons[i], counters.gone[i]);
+  }
+}
+
+// A chat server and what its options are now.
+class Chat {
+ public:
+  explicit Chat(CLI::App& app, ChatOptions& options)
+      : options_(options), given_(said_options(app)) {
+    read(app, options_);
+    options_.service.passwords = &passwords_;
+    said_ = said_options(app);
+  }
+
+  int run() {
+    if (options_.checks) return check();
+    if (!options_.history.directory.empty()) {
+      history_ = std::make_unique<ChatHistory>(options_.history);
+      options_.service.journal = history_.get();
+    }
+    chat::Service service(options_.service);
+    ServeOptions& serve_options = options_.settings.serve;
+    serve_options.protocol = [this, &service](Reactor& reactor) { return door(service, reactor); };
+    serve_options.ending = [this, &service] {
+      passwords_.stop();
+      service.end();
+    };
+    serve_options.draining = [&service] { service.drain(); };
+    serve_options.more_metrics = [&service](MetricsText& text) { add_metrics(service, text); };
+    if (!options_.config.empty() || !options_.reserved.empty()) {
+      serve_options.reload_settings = [this, &service] { reload(service); };
+    }
+    return serve(serve_options);
+  }
+
+ private:
+  // The files that are named by what was given. Throws CommandError; the passwords are as before.
+  void read(CLI::App& app, ChatOptions& options) {
+    if (!options.config.empty()) apply_configuration(app, options.config, not_in_files);
+    settle(options);
+    ChatNames names =
+        read_chat_names(options.reserved, options.operators, options.service.hub.name_bytes_max);
+    passwords_.set_hashes(std::move(names.hashes));
+    options.service.roster = std::move(names.roster);
+  }
+
+  int check() {
+    const auto& listen = options_.settings.serve.listen;
+    const auto is_tls = [](const Url& url) { return url.scheme == Scheme::tls; };
+    if (std::any_of(listen.begin(), listen.end(), is_tls)) options_.settings.serve.tls();
+    print("OK\n");
+    return exit_success;
+  }
+
+  std::unique_ptr<Protocol> door(chat::Service& service, Reactor& reactor) {
+    auto door = service.door(reactor);
+    if (history_ != nullptr && !std::exchange(is_loaded_, true)) {  // before anybody comes
+      history_->load([&service](const std::string& room, chat::Message message) {
+        service.restore(room, std::move(message));
+      });
+    }
+    return door;
+  }
+
+  // THREAD  that of signals.
+  void reload(chat::Service& service) {
+    try {
+      CLI::App app;
+      ChatOptions options;
+      add_chat_options(app, options);
+      apply_given(app, given_);
+      read(app, options);
+      report_kept(said_options(app));
+      service.reconfigure(options.service,
+                          [] { log(LogLevel::info, "configuration and names read again"); });
+    } catch (const CommandError& error) {
+      log(LogLevel::error, "configuration not read again, the old one stays: {}", error.what());
+    }
+  }
+
+  void report_kept(const OptionTexts& said) const {
+    std::set<std::string> kept;
+    const auto compare = [&](const OptionTexts& left, const OptionTexts& right) {
+      for (const auto& [name, texts] : left) {
+        const auto other = right.find(name);
+        const bool is_same = other != right.end() && other->second == texts;
+        if (!is_same && !reloadable.contains(name)) kept.insert(name);
+      }
+    };
+    compare(said, said_);
+    compare(said_, said);
+    if (kept.empty()) return;
+    log(LogLevel::warning, "these need a restart, and stay as they were: {}",
+        fmt::join(kept, ", "));
+  }
+
+  ChatOptions& options_;
+  const OptionTexts given_;  // on the command line and in the environment
+  OptionTexts said_;         // and in the file, at the start
+  PasswordChecker passwords_;
+  std::unique_ptr<ChatHistory> history_;
+  bool is_loaded_ = false;
+};
+
+}  // namespace
+
+void add_chat(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<ChatOptions>();
+  add_chat_options(app, *options);
+  app.footer(
+      fmt::format("{}\n\n{}\n\n{}\n\n{}", examples, server_output_help, signals, server_end_help));
+  app.callback([options, &app, &exit_code] {
+    if (!options->reserve.empty()) {
+      return reserve_chat_name(options->reserve, options->service.hub.name_bytes_max);
+    }
+    exit_code = Chat(app, *options).run();
+  });
+}
+
+}  // namespace tern::tool

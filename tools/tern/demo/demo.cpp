@@ -1,0 +1,108 @@
+// tern demo: an echo server and a chat on loopback that say how to talk to them.
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "src/chat/service/service.hpp"
+#include "tern/tls_certificates.hpp"
+#include "tools/tern/cli/address.hpp"
+#include "tools/tern/cli/common.hpp"
+#include "tools/tern/commands.hpp"
+#include "tools/tern/echo/protocol.hpp"
+#include "tools/tern/serve/serve.hpp"
+
+namespace tern::tool {
+namespace {
+
+constexpr std::string_view description = R"(Examples:
+  tern demo
+  tern demo --port 7007
+
+Prints `listening URL` for echo over TCP and UDP, for the chat, and for echo over TLS (with a
+certificate made for this run), then `ready`, then how to talk to them.
+Ctrl-C or SIGTERM ends it, exit code 0. See `tern echo --help` and `tern chat --help` for servers
+with all their options.)";
+
+// Where the chat and TLS are in the list of addresses.
+constexpr std::size_t chat_position = 2;
+constexpr std::size_t tls_position = 3;
+
+std::string instructions(const std::vector<Endpoint>& bound, const std::string& fingerprint) {
+  const std::uint16_t tcp = bound.at(0).port();
+  const std::uint16_t udp = bound.at(1).port();
+  const std::string& tern = program();
+  const std::uint16_t chat = bound.at(chat_position).port();
+  std::vector<std::array<std::string, 2>> rows{
+      {fmt::format("{} connect tcp://127.0.0.1:{}", tern, tcp),
+       "type a line, it comes back; exit or Ctrl-D ends"},
+      {fmt::format("{} connect udp://127.0.0.1:{}", tern, udp), "the same with datagrams"},
+      {fmt::format("nc 127.0.0.1 {}", tcp), "the same with netcat; Ctrl-C ends"},
+      {fmt::format("nc -u 127.0.0.1 {}", udp), ""},
+      {fmt::format("echo hello | {} connect tcp://127.0.0.1:{}", tern, tcp), "in a pipe"},
+      {fmt::format("{} load tcp://127.0.0.1:{} -c 50 -d 5s", tern, tcp), "how fast is it?"},
+      {fmt::format("nc 127.0.0.1 {}", chat), "a chat: /join lobby, and talk to yourself from a"},
+      {fmt::format("{} connect tcp://127.0.0.1:{}", tern, chat), "second terminal; /help, exit"},
+  };
+  if (!fingerprint.empty()) {
+    rows.push_back({fmt::format("{} connect tls://127.0.0.1:{} --tls-fingerprint {}", tern,
+                                bound.at(tls_position).port(), fingerprint),
+                    "encrypted echo"});
+  }
+  std::size_t columns = 0;
+  for (const auto& row : rows) columns = std::max(columns, row[0].size());
+  std::string text =
+      "\nAn echo server and a chat run, for this machine only. Talk to them from another "
+      "terminal:\n\n";
+  for (const auto& [command, meaning] : rows) {
+    std::string line = fmt::format("  {:<{}}   {}", command, columns, meaning);
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text + "\nCtrl-C ends the demo.\n";
+}
+
+}  // namespace
+
+void add_demo(CLI::App& app, int& exit_code) {
+  auto port = std::make_shared<std::uint64_t>(0);
+  add_count(app, "-p,--port", *port, "the port, for TCP and UDP alike; 0: any free ones", 0,
+            65'535);
+  add_log_options(app, LogLevel::warning);
+  app.footer(std::string(description));
+  app.callback([port, &exit_code] {
+    ServeOptions options;
+    for (const Scheme scheme : {Scheme::tcp, Scheme::udp}) {
+      options.listen.push_back(Url{scheme, "127.0.0.1", static_cast<std::uint16_t>(*port), {}});
+    }
+    options.listen.push_back(Url{Scheme::tcp, "127.0.0.1", 0, {}});
+    chat::Service service({});
+    options.other_protocols[chat_position] = [&service](Reactor& reactor) {
+      return service.door(reactor);
+    };
+    options.draining = [&service] { service.drain(); };
+    options.ending = [&service] { service.end(); };
+    options.drain_timeout = std::chrono::seconds(2);
+    options.protocol = [](Reactor&) { return std::make_unique<protocols::Echo>(); };
+    options.datagram_protocol = [](Reactor&) {
+      return std::make_unique<protocols::DatagramEcho>();
+    };
+    if (tls_engine().empty()) {
+      options.greeting = [](const auto& bound) { return instructions(bound, {}); };
+    } else {
+      options.listen.push_back(Url{Scheme::tls, "127.0.0.1", 0, {}});
+      TlsServerOptions tls;
+      tls.identities = {make_tls_leaf({.hosts = {"localhost", "127.0.0.1", "::1"}})};
+      // Colons would make the command longer than a line.
+      std::string fingerprint = tls_fingerprint(tls.identities.front().certificate_pem);
+      std::erase(fingerprint, ':');
+      options.tls = [tls] { return make_tls_server(tls); };
+      options.greeting = [fingerprint](const auto& bound) {
+        return instructions(bound, fingerprint);
+      };
+    }
+    exit_code = serve(options);
+  });
+}
+
+}  // namespace tern::tool

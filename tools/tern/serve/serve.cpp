@@ -1,0 +1,202 @@
+#include "tools/tern/serve/serve.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "tern/process.hpp"
+#include "tools/tern/cli/address.hpp"
+#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/signal_router.hpp"
+#include "tools/tern/cli/units.hpp"
+#include "tools/tern/serve/statistics.hpp"
+
+namespace tern::tool {
+namespace {
+
+// Prints a line of statistics each interval, until it is destroyed.
+class Statistics {
+ public:
+  Statistics(Server& server, Duration interval) : server_(server), interval_(interval) {
+    if (interval > Duration::zero()) thread_ = std::thread([this] { run(); });
+  }
+
+  ~Statistics() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  Statistics(const Statistics&) = delete;
+  Statistics& operator=(const Statistics&) = delete;
+
+ private:
+  void run() {
+    Counters before;  // of nothing: what came before the first line belongs into it
+    Time then = std::chrono::steady_clock::now();
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_until(lock, then + interval_, [this] { return ended_; })) {
+      const Counters now = total(server_.counters());
+      const Time when = std::chrono::steady_clock::now();
+      print_notice(statistics_line(before, now, when - then, server_.connections()));
+      before = now;
+      then = when;
+    }
+  }
+
+  Server& server_;
+  Duration interval_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ended_ = false;
+  std::thread thread_;
+};
+
+// Refused connections come in floods: one line a second says it as well as a thousand.
+std::function<void(const std::error_code&)> limited_warning() {
+  auto next = std::make_shared<std::atomic<Time::rep>>(0);
+  return [next](const std::error_code& error) {
+    const Time::rep now = Time(std::chrono::steady_clock::now()).time_since_epoch().count();
+    Time::rep due = next->load();
+    const Time::rep after = now + Duration(std::chrono::seconds(1)).count();
+    if (now < due || !next->compare_exchange_strong(due, after)) return;
+    log(LogLevel::warning, "cannot accept a connection: {}", describe(error));
+  };
+}
+
+// Linux shortens the queue without a word (listen(2)); where the file does not exist, nothing is
+// known and nothing is said.
+void check_backlog(int backlog) {
+  std::ifstream file("/proc/sys/net/core/somaxconn");
+  int most = 0;
+  if (file >> most && most < backlog) {
+    log(LogLevel::warning, "backlog {} is more than this system allows: {} is in force", backlog,
+        most);
+  }
+}
+
+Endpoint bind_one(Server& server, const ServeOptions& options, std::size_t position,
+                  std::shared_ptr<TlsContext>& tls) {
+  const Url& url = options.listen[position];
+  const auto other = options.other_protocols.find(position);
+  const Server::ProtocolFactory& protocol =
+      other == options.other_protocols.end() ? options.protocol : other->second;
+  if (url.scheme == Scheme::tls && tls == nullptr) tls = options.tls();
+  const Endpoint endpoint = resolve_url(url).front();
+  try {
+    if (url.scheme == Scheme::tls) return server.listen(endpoint, protocol, tls);
+    return url.scheme == Scheme::udp ? server.listen_datagrams(endpoint, options.datagram_protocol)
+                                     : server.listen(endpoint, protocol);
+  } catch (const std::system_error& error) {
+    throw unavailable(error);
+  }
+}
+
+void reload(TlsContext& tls, const ServeOptions& options) {
+  try {
+    options.reload(tls);
+    log(LogLevel::info, "certificates read again; new connections get them");
+  } catch (const CommandError& error) {
+    log(LogLevel::error, "certificates not read again, the old ones stay: {}", error.what());
+  }
+}
+
+std::unique_ptr<MetricsServer> serve_metrics(Server& server, const ServeOptions& options,
+                                             std::string& announcement) {
+  if (!options.metrics) return {};
+  auto metrics = std::make_unique<MetricsServer>(*options.metrics, server, options.more_metrics);
+  std::string url = url_text(Scheme::tcp, metrics->endpoint());
+  if (url.starts_with("tcp:")) url.replace(0, 3, "http");
+  announcement += fmt::format("listening {}\n", url);
+  return metrics;
+}
+
+// Also where an exception leaves a server that runs.
+class Ending {
+ public:
+  Ending(Server& server, const std::function<void()>& call) : server_(server), call_(call) {}
+  ~Ending() {
+    server_.stop();
+    server_.join();
+    if (call_) call_();
+  }
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+
+ private:
+  Server& server_;
+  const std::function<void()>& call_;
+};
+
+void log_start(const ServerOptions& options, const DescriptorLimit& limit) {
+  log(LogLevel::info, "serving with {} worker{} on {}", options.workers,
+      options.workers == 1 ? "" : "s", Reactor::poller_name());
+  if (limit.now != limit.before) {
+    log(LogLevel::info, "descriptor limit raised from {} to {}", limit.before, limit.now);
+  } else {
+    log(LogLevel::info, "descriptor limit {}, which is all this process may have", limit.now);
+  }
+  check_backlog(options.listener.listen.backlog);
+}
+
+void log_end(Server& server) {
+  const Counters counters = total(server.counters());
+  const std::uint64_t aborted =
+      counters.closed[static_cast<std::size_t>(CloseReason::drain_timeout)];
+  log(aborted > 0 ? LogLevel::warning : LogLevel::info,
+      "drained; connections served: {}, aborted by the drain timeout: {}", counters.accepted,
+      aborted);
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  SignalGate signals;
+  const DescriptorLimit limit = raise_descriptor_limit();
+  ServerOptions server_options = options.server;
+  server_options.listener.accept_failed = limited_warning();
+  Server server(server_options);
+  const Ending ending(server, options.ending);
+  std::vector<Endpoint> bound;
+  std::string announcement;
+  std::shared_ptr<TlsContext> tls;
+  for (std::size_t i = 0; i < options.listen.size(); ++i) {
+    bound.push_back(bind_one(server, options, i, tls));
+    announcement += fmt::format("listening {}\n", url_text(options.listen[i].scheme, bound[i]));
+  }
+  std::unique_ptr<MetricsServer> metrics = serve_metrics(server, options, announcement);
+  announcement += "ready\n";
+  if (options.greeting) announcement += options.greeting(bound);
+
+  server.start();
+  if (metrics != nullptr) metrics->start();
+  const SignalGate::Scope drain_on_signal(signals, [&](Signal) {
+    log(LogLevel::info, "draining: connections have {} to end; a second signal ends at once",
+        format_duration(options.drain_timeout));
+    if (metrics != nullptr) metrics->draining();
+    if (options.draining) options.draining();
+    server.drain(options.drain_timeout);
+  });
+  const bool has_certificates = tls != nullptr && options.reload;
+  if (has_certificates || options.reload_settings) {
+    signals.on_hangup([&, has_certificates] {
+      if (options.reload_settings) options.reload_settings();
+      if (has_certificates) reload(*tls, options);
+    });
+  }
+  log_start(server_options, limit);
+  print(announcement);
+  {
+    const Statistics statistics(server, options.stats);
+    server.join();
+  }
+  log_end(server);
+  return exit_success;
+}
+
+}  // namespace tern::tool
