@@ -1,7 +1,5 @@
 #include "src/support/json_reader.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -32,7 +30,7 @@ class Reader {
   bool object(JsonValues& values, const std::string& prefix, int depth);
   std::string problem() const {
     const auto line = std::count(text_.begin(), text_.begin() + static_cast<long>(place_), '\n');
-    return fmt::format("line {}: {}", line + 1, problem_);
+    return "line " + std::to_string(line + 1) + ": " + problem_;
   }
 
  private:
@@ -78,7 +76,7 @@ bool Reader::quoted(std::string& text) {
 bool Reader::member(JsonValues& values, const std::string& prefix, int depth) {
   std::string name;
   if (!quoted(name)) return false;
-  if (!take(':')) return fail(fmt::format("a colon is missing after \"{}\"", name));
+  if (!take(':')) return fail("a colon is missing after \"" + name + "\"");
   name = prefix + name;
   skip_blanks();
   const char first = place_ < text_.size() ? text_[place_] : '\0';
@@ -92,7 +90,7 @@ bool Reader::member(JsonValues& values, const std::string& prefix, int depth) {
   const std::size_t end = text_.find_first_of(",} \t\r\n", place_);
   const std::string word(text_.substr(place_, end == text_.npos ? end : end - place_));
   if (!number_of(word) && word != "true" && word != "false" && word != "null") {
-    return fail(fmt::format("'{}' is no value of a result", word.substr(0, 40)));
+    return fail("'" + word.substr(0, 40) + "' is no value of a result");
   }
   place_ += word.size();
   values.add(name, word);

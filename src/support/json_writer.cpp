@@ -1,7 +1,7 @@
 #include "src/support/json_writer.hpp"
 
-#include <fmt/format.h>
-
+#include <array>
+#include <charconv>
 #include <cmath>
 
 namespace tern::tool {
@@ -35,7 +35,10 @@ JsonWriter& JsonWriter::add(std::string_view key, std::string_view value) {
 
 JsonWriter& JsonWriter::add(std::string_view key, double value) {
   // The shortest text that reads back as the same number.
-  return add_raw(key, std::isfinite(value) ? fmt::format("{}", value) : "null");
+  if (!std::isfinite(value)) return add_raw(key, "null");
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return add_raw(key, {text.data(), static_cast<std::size_t>(end - text.data())});
 }
 
 JsonWriter& JsonWriter::add_raw(std::string_view key, std::string_view raw) {
@@ -59,7 +62,9 @@ void JsonWriter::quote(std::string_view text) {
       text_ += '\\';
       text_ += letter;
     } else if (static_cast<unsigned char>(letter) < 0x20) {
-      text_ += fmt::format("\\u{:04x}", static_cast<unsigned>(letter));
+      constexpr std::string_view digits = "0123456789abcdef";
+      const auto code = static_cast<unsigned char>(letter);
+      text_.append("\\u00").append(1, digits[code >> 4U]).append(1, digits[code & 0xfU]);
     } else {
       text_ += letter;
     }
