@@ -1,6 +1,7 @@
 """The library as others use it: installed, then found by pkg-config, by CMake, and as a subproject.
 
-Meson gives TERN_BUILD (the build directory), TERN_SOURCE (the source tree) and CXX.
+Meson gives TERN_BUILD (the build directory), TERN_SOURCE (the source tree), TERN_UNINSTALLED (the
+archives that stay at home) and CXX.
 """
 import os
 import re
@@ -13,7 +14,10 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ['TERN_BUILD']
 SOURCE = os.environ['TERN_SOURCE']
+UNINSTALLED = os.environ['TERN_UNINSTALLED'].split(os.pathsep)
 CXX = os.environ.get('CXX', 'c++')
+# What is none of the library's business: the chat, HTTP, echo, the helpers, the command.
+FOREIGN = re.compile(r'tern::(?:chat|protocols|support|tool)::')
 # Options of the surrounding test run must not reach the builds inside it.
 CLEAN = {name: value for name, value in os.environ.items()
          if name not in ('CXXFLAGS', 'LDFLAGS', 'DESTDIR', 'MAKEFLAGS')}
@@ -35,6 +39,16 @@ def find(root, name):
         if name in files:
             return folder
     raise AssertionError(f'{name} was not installed')
+
+
+def symbols(library, kinds=None):
+    """The names of ours in a library, plain; of certain kinds, as nm calls them, or of all."""
+    found = set()
+    for line in run('nm', '-C', library).splitlines():
+        match = re.fullmatch(r'[0-9a-f ]*([A-Za-z]) (.*tern::.*)', line)
+        if match and (kinds is None or match.group(1) in kinds):
+            found.add(match.group(2))
+    return found
 
 
 class Installed(unittest.TestCase):
@@ -119,6 +133,19 @@ class Installed(unittest.TestCase):
                    if not re.search(r'tern::|std::|__gnu_cxx::', line)]
         self.assertTrue(ours)
         self.assertEqual(foreign, [])
+
+    def test_the_library_holds_nothing_else(self):
+        # A name that they have in common would be a template or an inline function; those are weak.
+        foreign = set().union(*(symbols(archive, 'TDBR') for archive in UNINSTALLED))
+        for part in ('tern::chat::', 'tern::protocols::'):
+            self.assertTrue(any(part in name for name in foreign), part)
+        for name in ('libtern.a', 'libtern.so'):
+            with self.subTest(name):
+                # Also what is only asked for.
+                found = symbols(os.path.join(self.libraries, name))
+                self.assertTrue(found)
+                self.assertEqual(sorted(found & foreign), [])
+                self.assertEqual([each for each in found if FOREIGN.search(each)], [])
 
     def test_the_command_is_installed(self):
         if not os.path.exists(os.path.join(BUILD, 'tern')):
