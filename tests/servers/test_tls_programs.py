@@ -2,6 +2,7 @@
 import json
 import re
 import subprocess
+import unittest
 
 import harness
 from tls_case import Case, needs, needs_tls
@@ -56,7 +57,7 @@ class Programs(Case):
         self.assertNotIn('vulnerable to heartbleed', answer.replace('not vulnerable', ''))
 
     # It takes a minute, and what it looks at is the same in each build.
-    @harness.unittest.skipIf(harness.SANITIZED, 'a build with sanitizers')
+    @unittest.skipIf(harness.SANITIZED, 'a build with sanitizers')
     @needs('testssl', 'testssl.sh')
     def test_testssl(self):
         server = self.serve_tls(self.certificates())

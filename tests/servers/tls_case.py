@@ -3,16 +3,17 @@ import os
 import shutil
 import ssl
 import subprocess
+import unittest
 
 import harness
 
-needs_tls = harness.unittest.skipIf(
+needs_tls = unittest.skipIf(
     'no TLS' in subprocess.run([*harness.COMMAND, '--version'], capture_output=True, text=True,
                                check=True, env=harness.CLEAN).stdout, 'a build without TLS')
 
 
 def needs(program, package):
-    return harness.unittest.skipUnless(shutil.which(program), f'needs {program} ({package})')
+    return unittest.skipUnless(shutil.which(program), f'needs {program} ({package})')
 
 
 class Case(harness.Case):

@@ -412,6 +412,12 @@ class DeadFiles(TidyTest):
     def test_python_test(self):
         self.finds('tests/servers/echo.py', text('pass'), 1, 'no meson.build runs this test')
 
+    def test_python_package(self):
+        self.finds('tests/servers/kit/__init__.py', text('pass'), 1, 'no meson.build runs this')
+        self.write('tests/servers/test_a.py', text('import kit'))
+        self.write('tests/servers/meson.build', text("s = files('test_a.py')"))
+        self.passes('tests/servers/kit/__init__.py', text('pass'))
+
 
 class Contributing(TidyTest):
     def setUp(self):

@@ -22,7 +22,8 @@ def folders_name_their_sources(tree):
 
 @tree_rule
 def no_dead_headers(tree):
-    """A header is included by somebody; names are compared from the end, as "tern/x.hpp"."""
+    """A header is included by somebody, or precompiled by the build; names are compared from the
+    end, as "tern/x.hpp"."""
     wanted = set()
     chosen = set()
     for path in tree:
@@ -33,6 +34,9 @@ def no_dead_headers(tree):
                 if angled and header.endswith('.hpp'):
                     chosen.add(header)
                 wanted.add(os.path.normpath(os.path.join(os.path.dirname(path), header)))
+        elif path.endswith('meson.build'):
+            for header in re.findall(r"cpp_pch: '([^'\n]+)'", '\n'.join(tree[path])):
+                wanted.add(os.path.join(os.path.dirname(path), header))
     for path in sorted(tree):
         if path.endswith(('.hpp', '.h')):
             parts = path.split('/')
@@ -53,7 +57,7 @@ def no_dead_tests(tree):
                                       re.MULTILINE))
     for path in sorted(tree):
         if path.endswith('.py') and path.startswith('tests/'):
-            stem = os.path.basename(path)[:-3]
+            stem = os.path.basename(path.removesuffix('.py').removesuffix('/__init__'))
             dead = f'{stem}.py' not in text and not any(
                 stem in module.split('.') for module in modules)
             yield path, 1 if dead else None, 'no meson.build runs this test'
