@@ -454,7 +454,7 @@ class Hostile(Case):
     def test_garbage(self):
         server = self.chat('--flood', 'off')
         alice = self.member(server, 'alice', 'lobby')
-        salt = harness.seed()
+        salt = harness.seed(self)
         for number in range(20):
             client = self.client(server)
             client.sendall(harness.pattern(20_000, salt + number).replace(b'exit', b'stay'))

@@ -56,7 +56,7 @@ class Streams(harness.Case):
 
     def test_200_clients_in_random_portions(self):
         server = self.serve()
-        source = random.Random(harness.seed())
+        source = random.Random(harness.seed(self))
         streams = []
         for _ in range(200):
             client = self.client(server)

@@ -2,12 +2,10 @@
 
   Case      a TestCase that makes processes, servers and clients, and ends all of them; a server
             that was not ended by its test is drained and must exit with 0
+  Result    adds to a failure what the processes of its test had said
   main()    runs the file's cases, within a limit
 """
-import contextlib
 import faulthandler
-import functools
-import inspect
 import os
 import random
 import shutil
@@ -27,10 +25,10 @@ from .sockets import Peer, open_client, receive
 FILE_S = int(os.environ.get('TERN_TEST_FILE_S', 280))
 
 
-def seed():
-    """A seed, printed so that a failure can be repeated with TERN_TEST_SEED."""
+def seed(test):
+    """A seed, printed so that a failure of `test` can be repeated with TERN_TEST_SEED."""
     value = int(os.environ.get('TERN_TEST_SEED', random.SystemRandom().randrange(1 << 32)))
-    print(f'{inspect.stack()[1].function}: TERN_TEST_SEED={value}', file=sys.stderr)
+    print(f'{test.id()}: TERN_TEST_SEED={value}', file=sys.stderr)
     return value
 
 
@@ -39,42 +37,7 @@ def pattern(count, salt=0):
     return random.Random(salt).randbytes(count)
 
 
-@contextlib.contextmanager
-def explained(case):
-    """A failure also shows what the processes of the test had said."""
-    try:
-        yield
-    except (unittest.SkipTest, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        if hasattr(error, 'is_explained'):
-            raise
-        said = ''.join(f'\n{process.said()}' for process in case.processes)
-        explanation = AssertionError(f'{type(error).__name__}: {error}{said}')
-        explanation.is_explained = True
-        raise explanation from error
-
-
-def explained_test(method):
-    @functools.wraps(method)
-    def run(self):
-        with explained(self):
-            method(self)
-    return run
-
-
 class Case(unittest.TestCase):
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        for name, method in list(vars(cls).items()):
-            if name.startswith('test'):
-                setattr(cls, name, explained_test(method))
-
-    @contextlib.contextmanager
-    def subTest(self, *message, **parameters):
-        with super().subTest(*message, **parameters), explained(self):
-            yield
-
     def setUp(self):
         self.processes = []
 
@@ -150,6 +113,34 @@ class Case(unittest.TestCase):
         return f'tcp://127.0.0.1:{held.getsockname()[1]}'
 
 
+class Result(unittest.TextTestResult):
+    """Shows with each failure what the processes of its test had said."""
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.explain(self.errors, test)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.explain(self.failures, test)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            is_failure = issubclass(err[0], test.failureException)
+            self.explain(self.failures if is_failure else self.errors, test)
+
+    def explain(self, problems, test):
+        # What fails before any test of a class is no Case.
+        if isinstance(test, Case):
+            failed, text = problems.pop()
+            problems.append((failed, text + ''.join(f'{each.said()}\n' for each in test.processes)))
+
+
+class Runner(unittest.TextTestRunner):
+    resultclass = Result
+
+
 def give_up():
     faulthandler.dump_traceback(all_threads=True)
     for popen in list(LIVE):
@@ -162,4 +153,4 @@ def main():
     watchdog = threading.Timer(FILE_S, give_up)
     watchdog.daemon = True
     watchdog.start()
-    unittest.main()
+    unittest.main(testRunner=Runner)
