@@ -8,15 +8,32 @@ import subprocess
 import time
 from dataclasses import asdict
 
-from . import catalogue, counting, rounds
+from . import arguments, catalogue, counting, echo, loader, rounds
+from .console import out, warn
 from .fanout import SenderRun
 from .process import Failure, busy_seconds, prepare_child
 
 WORKLOADS = ("64x1", "64x50", "64x1000", "16KiBx50", "churn")
-FAN_OUT = "connection/fan_out_to_1000_one_a_turn"
+FANOUT = "connection/fan_out_to_1000_one_a_turn"
 RECEIVERS = 1000
-FAN_OUT_S = 0.3  # Of measuring in each run.
+FANOUT_S = 0.3  # Of measuring in each run.
 TIME_LIMIT_S = 120
+
+
+def register(commands):
+    parser = commands.add_parser(
+        "backends", help="builds of tern that differ in the backend only: CPU and system calls")
+    parser.set_defaults(run=run)
+    arguments.add_build(parser)
+    arguments.add_timed(parser)
+    arguments.add_others(parser)
+    arguments.add_workload(parser, list(WORKLOADS))
+
+
+def run(session):
+    builds = choose_builds(session)
+    workloads = catalogue.choose_workloads(session.options.workload)
+    return report(session, loader.choose(session, workloads), builds, workloads)
 
 
 def how_to_build(build):
@@ -37,23 +54,33 @@ def poller_of(build):
     return match.group(1)
 
 
-def choose(builds, warn):
+def choose_builds(session):
     """Returns {backend: build directory}, the one to compare with first."""
+    options = session.options
+    others = options.others
+    if others is None:
+        others = [os.path.join(arguments.REPOSITORY, "build-io_uring")]
+        if os.path.realpath(others[0]) == os.path.realpath(options.build):
+            others = []
+        elif options.command != "backends" and not os.path.isdir(others[0]):
+            warn(f"skipped tern on io_uring: {how_to_build(others[0])}")
+            others = []
     chosen = {}
-    for build in builds:
+    for build in [options.build, *others]:
         name = poller_of(build)
         if name in chosen:
             raise Failure(f"{chosen[name]} and {build} are both {name}: nothing to compare")
-        catalogue.warn_of_slow_build(build, warn)
+        if build != options.build:
+            catalogue.warn_of_slow_build(build)
         chosen[name] = build
     return chosen
 
 
-def fan_out_once(name, build, cpu):
+def fanout_once(name, build, cpu):
     """CPU time of one delivery, with the receivers' side left out."""
     program = os.path.join(build, "bench", "tern-bench-micro")
-    command = [program, f"--benchmark_filter=^{FAN_OUT}(/|$)", "--benchmark_format=json",
-               f"--benchmark_min_time={FAN_OUT_S}"]
+    command = [program, f"--benchmark_filter=^{FANOUT}(/|$)", "--benchmark_format=json",
+               f"--benchmark_min_time={FANOUT_S}"]
     busy_before, started, before = busy_seconds({cpu}), time.monotonic(), os.times()
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -62,7 +89,7 @@ def fan_out_once(name, build, cpu):
         entry = json.loads(done.stdout)["benchmarks"][0]
         nanoseconds = entry["cpu_time"] * {"ns": 1, "us": 1e3, "ms": 1e6}[entry["time_unit"]]
     except (OSError, subprocess.SubprocessError, ValueError, LookupError) as error:
-        raise Failure(f"{name}: {program} gave no figure for {FAN_OUT}: {error!r}") from error
+        raise Failure(f"{name}: {program} gave no figure for {FANOUT}: {error!r}") from error
     after, elapsed = os.times(), time.monotonic() - started
     own_s = (after.children_user - before.children_user
              + after.children_system - before.children_system)
@@ -70,23 +97,23 @@ def fan_out_once(name, build, cpu):
     return SenderRun(nanoseconds / 1e3 / RECEIVERS, foreign_s / elapsed)
 
 
-def report_fan_out(builds, round_count, cpu, out, progress):
-    def run(name, build):
-        return fan_out_once(name, build, cpu)
-    runs = rounds.in_rounds("fan-out", builds, round_count, run, progress)
+def report_fanout(session, builds):
+    runs = rounds.in_rounds(
+        session, "fan-out", builds,
+        lambda name, build: fanout_once(name, build, session.server_cpu))
     out(f"\nfan-out: one message of 100 B to {RECEIVERS:,} connections in one turn; "
-        f"{round_count} rounds on CPU {cpu}")
+        f"{session.options.rounds} rounds on CPU {session.server_cpu}")
     metric, _, style = rounds.METRICS[0]
-    comparison = rounds.print_metric(runs, metric, "sender's CPU, us per delivery", style, out)
+    comparison = rounds.print_metric(runs, metric, "sender's CPU, us per delivery", style)
     return {"comparisons": {metric: comparison},
             "runs": {name: [asdict(each) for each in own] for name, own in runs.items()}}
 
 
-def report(builds, workloads, load, round_count, cpus, out, progress):
+def report(session, load, builds, workloads):
     servers = {name: catalogue.tern_command(build) for name, build in builds.items()}
-    results = rounds.report(load, servers, workloads, round_count, cpus, out, progress)
-    results["fan-out"] = report_fan_out(builds, round_count, cpus[0], out, progress)
+    results = echo.report(session, load, servers, workloads)
+    results["fanout"] = report_fanout(session, builds)
     out("")
     counted = [workload for workload in workloads if not workload.churn]
-    results["syscalls"] = counting.report_system_calls(servers, counted, cpus[0], None, out)
+    results["syscalls"] = counting.report_system_calls(session, servers, counted)
     return results

@@ -5,6 +5,7 @@ import os
 import shlex
 from dataclasses import dataclass
 
+from .console import warn
 from .process import Failure, UsageFailure
 
 FLOOR = "bare_epoll"
@@ -58,15 +59,15 @@ def tern_command(build):
     return [os.path.join(build, "tern"), "echo", "--listen", "tcp://127.0.0.1:0", "--workers", "1"]
 
 
-def split_list(text):
-    return [part for part in (piece.strip() for piece in text.split(",")) if part]
+def peer_program(session, name):
+    return os.path.join(session.options.build, "bench", "peers", name)
 
 
-def choose_servers(build, terns, wanted, additional, warn):
-    """Returns {name: command}, the floor first. `terns` is {name: build directory}; `wanted` is
-    None for all that are built; `additional` holds NAME=COMMAND texts."""
-    commands = {name: [os.path.join(build, "bench", "peers", name)] for name in PEERS}
-    commands.update({name: tern_command(own) for name, own in terns.items()})
+def choose_servers(session, wanted=None, additional=()):
+    """Returns {name: command}, the floor first. `wanted` is None for all that are built;
+    `additional` holds NAME=COMMAND texts."""
+    commands = {name: [peer_program(session, name)] for name in PEERS}
+    commands.update({name: tern_command(own) for name, own in session.terns.items()})
     for text in additional:
         name, equals, command = text.partition("=")
         if not equals or not name or not command.strip():
@@ -77,7 +78,7 @@ def choose_servers(build, terns, wanted, additional, warn):
         if wanted is not None and name not in wanted:
             wanted = [*wanted, name]
 
-    return those_built(commands, FLOOR, build, wanted, warn)
+    return those_built(session, commands, FLOOR, wanted)
 
 
 def require_known(wanted, names):
@@ -92,11 +93,11 @@ def among(wanted, names):
     return None if wanted is None else [name for name in wanted if name in names]
 
 
-def those_built(commands, floor, build, wanted, warn):
+def those_built(session, commands, floor, wanted):
     """Returns those of {name: command} that are wanted (None: all), the floor first. One that was
     asked for by name must be built; one that was not is skipped aloud."""
     require_known(wanted, commands)
-    chosen = {}
+    build, chosen = session.options.build, {}
     for name in [floor, *(name for name in (wanted or commands) if name != floor)]:
         program = commands[name][0]
         is_ours = os.path.abspath(program).startswith(os.path.abspath(build) + os.sep)
@@ -111,7 +112,7 @@ def those_built(commands, floor, build, wanted, warn):
     return chosen
 
 
-def warn_of_slow_build(build, warn):
+def warn_of_slow_build(build):
     """Figures of a debug or sanitizer build mean nothing, and nothing else would say so."""
     try:
         path = os.path.join(build, "meson-info", "intro-buildoptions.json")

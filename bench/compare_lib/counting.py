@@ -9,8 +9,30 @@ import subprocess
 import tempfile
 import time
 
+from . import arguments, catalogue
 from .client import Client, lockstep
-from .process import Failure, Server, has_ring, prepare_child
+from .console import out
+from .process import Failure, Server, UsageFailure, has_ring, prepare_child
+
+
+def register(commands):
+    for name, tool in (("instructions", "callgrind"), ("syscalls", "strace")):
+        parser = commands.add_parser(name, help=f"exact {name} per message, by {tool}")
+        parser.set_defaults(run=run)
+        arguments.add_build(parser)
+        arguments.add_servers(parser)
+        arguments.add_server(parser)
+        arguments.add_workload(parser, ["64x50"])
+
+
+def run(session):
+    options = session.options
+    servers = catalogue.choose_servers(session, options.servers, options.server)
+    workloads = catalogue.choose_workloads(options.workload)
+    for workload in workloads:
+        if workload.churn or workload.idle_connections:
+            raise UsageFailure(f"--workload {workload.name}: only `echo` can run it")
+    return REPORTS[options.command](session, servers, workloads)
 
 
 def require_tool(name):
@@ -84,10 +106,10 @@ def slope(how, name, command, workload, cpu, messages=None):
             for what in {**few_counts, **many_counts}}
 
 
-def count_steps(name, command, workload, cpu, build, messages):
+def count_steps(session, name, command, workload, messages):
     """Instructions per message, each of them a stop of the server: few messages must do. Returns
     None for a server without a ring."""
-    tool = os.path.join(build, "bench", "peers", "step_count")
+    tool, cpu = catalogue.peer_program(session, "step_count"), session.server_cpu
     with Server(name, command, cpu, batch=True) as server:
         if not has_ring(server.pid):
             return None
@@ -100,7 +122,8 @@ def count_steps(name, command, workload, cpu, build, messages):
                     [tool, str(server.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     text=True, preexec_fn=prepare_child(cpu, batch=True))
             except (OSError, subprocess.SubprocessError) as error:
-                raise Failure(f"cannot start {tool}: {error}; run ninja -C {build}") from error
+                raise Failure(f"cannot start {tool}: {error}; run ninja -C "
+                              f"{session.options.build}") from error
             try:
                 echoed = client.run(messages) if counter.stdout.readline() else 0
                 time.sleep(SETTLED_S)
@@ -114,7 +137,7 @@ def count_steps(name, command, workload, cpu, build, messages):
     return int(counted) / echoed
 
 
-def report_instructions(servers, workloads, cpu, build, out, messages=None):
+def report_instructions(session, servers, workloads, messages=None):
     require_tool("valgrind")
     few, many = messages or INSTRUCTIONS["messages"]
     stepped = min(few, STEPPED_MESSAGES)
@@ -124,17 +147,17 @@ def report_instructions(servers, workloads, cpu, build, out, messages=None):
     for workload in workloads:
         out(f"\n{workload.name}: {workload.describe()}")
         for name, command in servers.items():
-            count = count_steps(name, command, workload, cpu, build, stepped)
+            count = count_steps(session, name, command, workload, stepped)
             mark = "" if count is None else " *"
             if count is None:
-                count = slope(INSTRUCTIONS, name, command, workload, cpu,
+                count = slope(INSTRUCTIONS, name, command, workload, session.server_cpu,
                               messages)["instructions"]
             results.setdefault(workload.name, {})[name] = count
             out(f"  {name:<22}{count:>10.1f}{mark}")
     return results
 
 
-def report_system_calls(servers, workloads, cpu, _build, out, messages=None):
+def report_system_calls(session, servers, workloads, messages=None):
     require_tool("strace")
     few, many = messages or SYSTEM_CALLS["messages"]
     out(f"System calls per echoed message (strace, slope between {few:,} and {many:,} messages)")
@@ -142,7 +165,7 @@ def report_system_calls(servers, workloads, cpu, _build, out, messages=None):
     for workload in workloads:
         out(f"\n{workload.name}: {workload.describe()}")
         for name, command in servers.items():
-            calls = slope(SYSTEM_CALLS, name, command, workload, cpu, messages)
+            calls = slope(SYSTEM_CALLS, name, command, workload, session.server_cpu, messages)
             # A handful over forty thousand messages (a timer, a clock) is not a cost per message.
             calls = {call: count for call, count in calls.items() if abs(count) >= 0.0005}
             results.setdefault(workload.name, {})[name] = calls

@@ -3,7 +3,11 @@ about every peer and about tern on each backend that is built."""
 
 from dataclasses import dataclass
 
-from . import catalogue, check, counting, fanout, memory, rounds, tls
+from . import (
+    arguments, backends, catalogue, counting, echo, echo_check, fanout, loader, memory, publish,
+    tls)
+from .console import out
+from .process import UsageFailure
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,36 @@ QUICK = Plan(echo=("64x50",), tls=("64x50",), receivers=20, idle_connections=200
              counted="64x50", messages=(500, 1000), counts_all=False)
 
 
+def register(commands):
+    parser = commands.add_parser(
+        "all", help="the published comparison: echo, TLS, fan-out, counts, memory; every peer, "
+                    "and tern on each backend that is built")
+    parser.set_defaults(run=run)
+    arguments.add_build(parser)
+    arguments.add_others(parser)
+    arguments.add_timed(parser)
+    parser.add_argument("--quick", action="store_true",
+                        help="everything once and briefly: does it work? No figure means anything")
+    parser.add_argument("--publish", action="store_true",
+                        help="put the result in docs/ and on README's first screen")
+
+
+def run(session):
+    options = session.options
+    if options.quick and options.publish:
+        raise UsageFailure("--quick and --publish contradict each other: no figure of a quick run "
+                           "means anything")
+    if options.quick:
+        options.rounds, options.duration, options.warmup = 1, 0.2, 0.05
+    plan = QUICK if options.quick else FULL
+    load = loader.choose(session, plan.workloads)
+    session.terns = {f"{catalogue.TERN}-{backend}": build
+                     for backend, build in backends.choose_builds(session).items()}
+    results = report(session, load, plan)
+    out(publish.tables(results))
+    return results
+
+
 def without_reports(results):
     """What the loader wrote of each run is too much to keep; what was read from it stays."""
     for workload in results.values():
@@ -38,35 +72,31 @@ def without_reports(results):
     return results
 
 
-def count(plan, servers, terns, build, cpu, out):
+def count(session, plan, servers):
     counted = {name: command for index, (name, command) in enumerate(servers.items())
-               if plan.counts_all or index == 0 or name in terns}
+               if plan.counts_all or index == 0 or name in session.terns}
     workloads = catalogue.choose_workloads([plan.counted])
     results = {}
     for what, report_count in counting.REPORTS.items():
         out("")
-        results[what] = report_count(counted, workloads, cpu, build, out, plan.messages)
+        results[what] = report_count(session, counted, workloads, plan.messages)
     return results
 
 
-def report(build, builds, plan, load, round_count, cpus, out, progress, warn):
-    """`builds` is {backend: build directory}; the peers and the loader are of `build`."""
-    terns = {f"{catalogue.TERN}-{backend}": own for backend, own in builds.items()}
-    servers = catalogue.choose_servers(build, terns, None, [], warn)
-    results = {"check": check.report(servers, cpus[0], out)}
-    results["echo"] = without_reports(
-        rounds.report(load, servers, plan.workloads, round_count, cpus, out, progress))
-    rooms = fanout.choose_servers(build, terns, None, warn)
-    results["check_fanout"] = fanout.report_check(rooms, cpus[0], out)
-    results["fanout"] = fanout.report(rooms, plan.receivers, round_count, cpus, out, progress)
-    results["counts"] = count(plan, servers, terns, build, cpus[0], out)
+def report(session, load, plan):
+    servers = catalogue.choose_servers(session)
+    results = {"check": echo_check.report(session, servers)}
+    results["echo"] = without_reports(echo.report(session, load, servers, plan.workloads))
+    relaying = fanout.choose_servers(session)
+    results["check_fanout"] = fanout.report_check(session, relaying)
+    results["fanout"] = fanout.report(session, relaying, plan.receivers)
+    results["counts"] = count(session, plan, servers)
     out("")
-    results["memory"] = memory.report(servers, plan.idle_connections, 1, plan.quiet_s, cpus[0], out)
-    with tls.certificates(build) as (certificate, key):
-        secure = tls.choose_servers(build, terns, None, certificate, key, warn)
-        results["check_tls"] = tls.report_check(secure, cpus[0], out)
+    results["memory"] = memory.report(session, servers, plan.idle_connections, 1, plan.quiet_s)
+    with tls.certificates(session) as (certificate, key):
+        secure = tls.choose_servers(session, certificate, key)
+        results["check_tls"] = tls.report_check(session, secure)
         results["tls"] = without_reports(
-            rounds.report(load, secure, tls.choose_workloads(plan.tls), round_count, cpus, out,
-                          progress))
-        results["tls_counts"] = count(plan, secure, terns, build, cpus[0], out)
+            echo.report(session, load, secure, tls.choose_workloads(plan.tls)))
+        results["tls_counts"] = count(session, plan, secure)
     return results

@@ -1,4 +1,4 @@
-"""What a line to a room of N costs the server, for each who hears it.
+"""What a line to N receivers costs the server, for each of them.
 
 One sender and N receivers. The sender sends a burst of lines, every receiver reads all of it, then
 comes the next burst; each receiver's lines are counted and the last is compared."""
@@ -11,7 +11,8 @@ import socket
 import time
 from dataclasses import asdict, dataclass
 
-from . import catalogue, rounds
+from . import arguments, catalogue, rounds
+from .console import out
 from .process import Failure, Server, busy_seconds, cpu_seconds, resident_bytes
 
 FLOOR = "bare_fanout"
@@ -20,15 +21,31 @@ PEERS = (FLOOR, "bare_io_uring_fanout", "libuv_fanout", "libev_fanout", "libeven
 PATIENCE_S = 60
 LINE = b"x" * 63 + b"\n"
 BURSTS = {1: 40, 8: 10}  # {lines in a burst: bursts in a run}
-# Not written to stand a member that does not read, each for a reason of its own.
-STANDS_NO_SILENCE = {"asio_chat": "keeps everything for a member that does not read, as its "
+# Not written to stand a receiver that does not read, each for a reason of its own.
+STANDS_NO_SILENCE = {"asio_chat": "keeps everything for a receiver that does not read, as its "
                                   "example does",
-                     "thread_chat": "waits for a member that does not read, as such servers do"}
+                     "thread_chat": "waits for a receiver that does not read, as such servers do"}
 CHECKED_RECEIVERS = 5
 CHECKED_LINES, CHECKED_LINE_BYTES, CHECKED_BURSTS = 256, 256, 128
 PIECES_BYTES = (37, 1000, 1 << 20)
 NOTICE = re.compile(rb"^(?:\[lobby\] )?-- .*\n", re.MULTILINE)
 SILENT_LIMIT_BYTES = 4 * 1024 * 1024
+
+
+def register(commands):
+    parser = commands.add_parser(
+        "fanout", help="one line to many: tern chat, a bare loop of sends, each library, threads")
+    parser.set_defaults(run=run)
+    arguments.add_build(parser)
+    arguments.add_servers(parser)
+    arguments.add_rounds(parser, 7, "; 20 to decide anything")
+    parser.add_argument("--receivers", type=arguments.positive(int), default=1000, metavar="N",
+                        help="(default: 1000)")
+
+
+def run(session):
+    servers = choose_servers(session, session.options.servers)
+    return report(session, servers, session.options.receivers)
 
 
 @dataclass
@@ -43,19 +60,19 @@ def tern_command(build):
             "--flood", "off"]
 
 
-def choose_servers(build, terns, wanted, warn):
-    """Returns {name: command}, the floor first; `terns` is {name: build directory}."""
-    commands = {name: [os.path.join(build, "bench", "peers", name)] for name in PEERS}
-    commands.update({name: tern_command(own) for name, own in terns.items()})
-    return catalogue.those_built(commands, FLOOR, build, wanted, warn)
+def choose_servers(session, wanted=None):
+    """Returns {name: command}, the floor first; `wanted` is None for all that are built."""
+    commands = {name: [catalogue.peer_program(session, name)] for name in PEERS}
+    commands.update({name: tern_command(own) for name, own in session.terns.items()})
+    return catalogue.those_built(session, commands, FLOOR, wanted)
 
 
 def joins(command):
     return "chat" in command
 
 
-class Crowd:
-    """The sender and its receivers, all in one room; a context manager."""
+class FanoutClient:
+    """The connections of the sender and of its receivers; a context manager."""
 
     def __init__(self, server, receivers, joins):
         self._server = server
@@ -66,11 +83,11 @@ class Crowd:
             for _ in range(receivers + 1):
                 self._sockets.append(socket.create_connection(("127.0.0.1", server.port),
                                                               PATIENCE_S))
-            for member in self._sockets:
-                self._join(member)
-            self._by_number = {member.fileno(): member for member in self._sockets[1:]}
-            for number, member in self._by_number.items():
-                member.setblocking(False)
+            for connection in self._sockets:
+                self._join(connection)
+            self._by_number = {connection.fileno(): connection for connection in self._sockets[1:]}
+            for number, connection in self._by_number.items():
+                connection.setblocking(False)
                 self._poll.register(number, select.EPOLLIN)
             self._settle()
         except OSError as error:
@@ -88,25 +105,25 @@ class Crowd:
 
     def _close(self):
         self._poll.close()
-        for member in self._sockets:
-            member.close()
+        for connection in self._sockets:
+            connection.close()
 
     def _failure(self, what):
         return Failure(f"{self._server.name}: fan-out: {what}")
 
-    def _receive(self, member):
-        data = member.recv(1 << 16)
+    def _receive(self, connection):
+        data = connection.recv(1 << 16)
         if not data:
             raise self._failure("closed a connection too early")
         return data
 
-    def _join(self, member):
+    def _join(self, connection):
         if not self._joins:
             return
-        member.sendall(b"/join lobby\n")
+        connection.sendall(b"/join lobby\n")
         data = b""
         while not re.search(rb"-- you are in lobby.*\n", data):
-            data += self._receive(member)
+            data += self._receive(connection)
 
     def _settle(self):
         """Until all are there, which a server without names does not tell: until a line of the
@@ -141,14 +158,14 @@ class Crowd:
                     raise self._failure("a receiver did not get what was sent")
 
     def add_silent(self):
-        """One more member, which never reads and lets the kernel keep little for it."""
-        member = socket.socket()
-        self._sockets.append(member)
-        member.settimeout(PATIENCE_S)
-        member.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        """One more receiver, which never reads and lets the kernel keep little for it."""
+        connection = socket.socket()
+        self._sockets.append(connection)
+        connection.settimeout(PATIENCE_S)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         try:
-            member.connect(("127.0.0.1", self._server.port))
-            self._join(member)
+            connection.connect(("127.0.0.1", self._server.port))
+            self._join(connection)
         except OSError as error:
             raise self._failure(str(error)) from error
 
@@ -191,23 +208,24 @@ def on_cpu(cpu):
         os.sched_setaffinity(0, before)
 
 
-def run_once(name, command, receivers, lines, bursts, cpus):
-    """CPU time of one delivery. We are the crowd, on the loader's CPU."""
-    with on_cpu(cpus[1]), Server(name, command, cpus[0]) as server, \
-            Crowd(server, receivers, joins(command)) as crowd:
+def run_once(session, name, command, receivers, lines, bursts):
+    """CPU time of one delivery. The sender and the receivers are here, on the loader's CPU."""
+    cpus = {session.server_cpu, session.loader_cpu}
+    with on_cpu(session.loader_cpu), Server(name, command, session.server_cpu) as server, \
+            FanoutClient(server, receivers, joins(command)) as client:
         for _ in range(bursts // 10 + 1):
-            crowd.burst(lines)
+            client.burst(lines)
         busy_before, own_before, server_before = (
-            busy_seconds(set(cpus)), time.process_time(), cpu_seconds(server.pid))
+            busy_seconds(cpus), time.process_time(), cpu_seconds(server.pid))
         started = time.monotonic()
         for _ in range(bursts):
-            crowd.burst(lines)
+            client.burst(lines)
         elapsed = time.monotonic() - started
         server_s = cpu_seconds(server.pid) - server_before
         own_s = time.process_time() - own_before
-        foreign_s = max(0.0, busy_seconds(set(cpus)) - busy_before - server_s - own_s)
+        foreign_s = max(0.0, busy_seconds(cpus) - busy_before - server_s - own_s)
     return SenderRun(server_s * 1e6 / (bursts * lines * receivers),
-                     foreign_s / elapsed / len(set(cpus)))
+                     foreign_s / elapsed / len(cpus))
 
 
 def numbered_lines(burst):
@@ -216,50 +234,50 @@ def numbered_lines(burst):
 
 
 def check(name, command, cpu):
-    """Returns the growth of the server while one member never reads, or None for a server that
+    """Returns the growth of the server while one receiver never reads, or None for a server that
     does not stand one."""
     with Server(name, command, cpu) as server, \
-            Crowd(server, CHECKED_RECEIVERS, joins(command)) as crowd:
+            FanoutClient(server, CHECKED_RECEIVERS, joins(command)) as client:
         for burst, piece_bytes in enumerate(PIECES_BYTES):
-            crowd.relay(numbered_lines(burst), piece_bytes)
+            client.relay(numbered_lines(burst), piece_bytes)
         if name in STANDS_NO_SILENCE:
             return None
         before = resident_bytes(server.pid)
-        crowd.add_silent()
+        client.add_silent()
         for burst in range(CHECKED_BURSTS):
-            crowd.relay(numbered_lines(burst), PIECES_BYTES[-1])
+            client.relay(numbered_lines(burst), PIECES_BYTES[-1])
         growth = resident_bytes(server.pid) - before
         if growth > SILENT_LIMIT_BYTES:
-            raise Failure(f"{name}: grew by {growth:,} bytes for a member that never reads")
+            raise Failure(f"{name}: grew by {growth:,} bytes for a receiver that never reads")
         return growth
 
 
-def report_check(servers, cpu, out):
-    out("\nRooms: every line, whole and in order; a member that never reads costs nobody else a "
+def report_check(session, servers):
+    out("\nFan-out: every line, whole and in order; a receiver that never reads costs no other a "
         "line, and little memory; exit 0 on SIGTERM")
     results = {}
     for name, command in servers.items():
-        growth = check(name, command, cpu)
+        growth = check(name, command, session.server_cpu)
         results[name] = {"server_growth_bytes": growth}
         told = (STANDS_NO_SILENCE[name] if growth is None else
-                f"{CHECKED_BURSTS * CHECKED_LINES * CHECKED_LINE_BYTES:,} B for a silent member, "
+                f"{CHECKED_BURSTS * CHECKED_LINES * CHECKED_LINE_BYTES:,} B for a silent receiver, "
                 f"the server grew by {growth:,} B")
         out(f"  {name:<22}ok   {told}")
     return results
 
 
-def report(servers, receivers, round_count, cpus, out, progress):
+def report(session, servers, receivers):
     results = {}
     for lines, bursts in BURSTS.items():
         title = f"{receivers}x{lines}"
         runs = rounds.in_rounds(
-            f"fan-out {title}", servers, round_count,
+            session, f"fan-out {title}", servers,
             lambda name, command, lines=lines, bursts=bursts: run_once(
-                name, command, receivers, lines, bursts, cpus), progress)
+                session, name, command, receivers, lines, bursts))
         out(f"\nfan-out {title}: {receivers:,} receivers, bursts of {lines} of {len(LINE)} B; "
-            f"{round_count} rounds, server on CPU {cpus[0]}")
+            f"{session.options.rounds} rounds, server on CPU {session.server_cpu}")
         metric, _, style = rounds.METRICS[0]
-        comparison = rounds.print_metric(runs, metric, "server CPU, us per delivery", style, out)
+        comparison = rounds.print_metric(runs, metric, "server CPU, us per delivery", style)
         results[title] = {"comparisons": {metric: comparison},
                           "runs": {name: [asdict(run) for run in own]
                                    for name, own in runs.items()}}

@@ -3,12 +3,14 @@ server."""
 
 import json
 import os
+import shlex
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 
-from .process import Failure, busy_seconds, cpu_seconds, prepare_child
+from .console import warn
+from .process import Failure, UsageFailure, busy_seconds, cpu_seconds, prepare_child
 
 GRACE_S = 60.0  # For connecting, warming up and draining, beyond the time asked for.
 
@@ -26,14 +28,19 @@ class Run:
 
 
 class Loader:
-    """The program that makes the load; asks it once which options it knows."""
+    """The program that makes the load: that of --loader, else `tern load` of `build` or of the one
+    that is compared. It is asked once which options it knows."""
 
-    def __init__(self, command, cpu, server_cpu, duration_s, warmup_s):
+    def __init__(self, session, build=None):
+        options = session.options
+        command = [os.path.join(build or options.build, "tern"), "load"]
+        if options.loader:
+            command = shlex.split(options.loader)
         self._command = command
-        self._cpu = cpu
-        self._cpus = {cpu, server_cpu}
-        self._duration_s = duration_s
-        self._warmup_s = warmup_s
+        self._cpu = session.loader_cpu
+        self._cpus = {session.loader_cpu, session.server_cpu}
+        self._duration_s = options.duration
+        self._warmup_s = options.warmup
         if os.sep in command[0] and not os.access(command[0], os.X_OK):
             raise Failure(f"load generator: {command[0]} is not built; run ninja, "
                           "or name another with --loader")
@@ -136,3 +143,14 @@ class Loader:
             return float(cpu_us), False
         messages = report["messages_per_second"] * (self._duration_s + self._warmup_s)
         return server_cpu_s * 1e6 / messages, True
+
+
+def choose(session, workloads, build=None):
+    """Returns the Loader, which can do these workloads."""
+    load = Loader(session, build)
+    for workload in workloads:
+        if workload.churn and not load.knows("--churn"):
+            raise UsageFailure("--workload churn: the load generator has no --churn")
+    if session.server_cpu == session.loader_cpu:
+        warn("only one CPU: server and loader share it, and the figures show that")
+    return load

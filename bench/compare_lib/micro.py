@@ -11,16 +11,48 @@ import subprocess
 import tempfile
 from statistics import median
 
-from . import backends
+from . import arguments, backends
+from .console import out, progress
 from .counting import require_tool
 from .process import Failure, UsageFailure, prepare_child
 
+BASELINE = os.path.join(arguments.REPOSITORY, "bench", "baseline.json")
 ITERATIONS, ITERATIONS_OF_HANDSHAKES = 200, 20  # of these each takes milliseconds
 # Two threads: how often each finds work done hangs on the scheduler, and valgrind 3.19 lets no
 # other run while one waits in io_uring_enter(2).
 NOT_COUNTED = "reactor/post_there_and_back"
 TIME_LIMIT_S = 900
 LEAST = 0.02  # Where memory lies makes a difference of up to 1 %.
+
+
+def register(commands):
+    parser = commands.add_parser(
+        "micro", help="the micro-benchmarks in instructions: what got slower since the baseline?")
+    parser.set_defaults(run=run)
+    arguments.add_build(parser)
+    arguments.add_others(parser)
+    parser.add_argument("--baseline", default=BASELINE, metavar="FILE",
+                        help="a former --json (default: bench/baseline.json)")
+    parser.add_argument("--only", default="", metavar="NAME",
+                        help="benchmarks whose name begins like this (default: all)")
+    parser.add_argument("--write", action="store_true",
+                        help="afterwards, make what was measured the baseline")
+    arguments.add_rounds(parser, 2)
+
+
+def run(session):
+    options = session.options
+    if options.write and options.only and options.baseline == BASELINE:
+        raise UsageFailure("--write and --only contradict each other: the baseline would lose all "
+                           "others; name another file with --baseline")
+    baseline = {"conditions": {}, "results": {}}
+    if os.path.exists(options.baseline) or not options.write:
+        baseline = read_baseline(options.baseline)
+    if options.write:
+        options.json = options.baseline
+    results, slower = report(session, baseline)
+    session.failed = bool(slower) and not options.write
+    return results
 
 
 def check_name(name, backend):
@@ -78,8 +110,10 @@ def run_group(build, backend, names, iterations, cpu):
         return {name: instructions_in(part) / iterations for name, part in zip(names, parts)}
 
 
-def measure(builds, only, round_count, cpu, progress):
+def measure(session):
     """Returns {benchmark: [instructions of an iteration, in each round]}."""
+    only, round_count = session.options.only, session.options.rounds
+    builds = backends.choose_builds(session)
     require_tool("valgrind")
     names = {backend: names_of(build, backend, only) for backend, build in builds.items()}
     if not any(names.values()):
@@ -91,7 +125,9 @@ def measure(builds, only, round_count, cpu, progress):
             shakes = [name for name in names[backend] if name.startswith("tls/handshake")]
             others = [name for name in names[backend] if name not in shakes]
             for group, iterations in ((others, ITERATIONS), (shakes, ITERATIONS_OF_HANDSHAKES)):
-                counts = run_group(build, backend, group, iterations, cpu) if group else {}
+                if not group:
+                    continue
+                counts = run_group(build, backend, group, iterations, session.server_cpu)
                 for name, count in counts.items():
                     found.setdefault(name, []).append(count)
     progress("")
@@ -123,11 +159,11 @@ def read_baseline(path):
     return baseline
 
 
-def report(builds, only, baseline, conditions, round_count, cpu, out, progress):
-    """Returns what was measured; `conditions` are today's."""
-    found = measure(builds, only, round_count, cpu, progress)
+def report(session, baseline):
+    """Returns what was measured, and which benchmarks got slower."""
+    found = measure(session)
     before = baseline["results"]
-    out(f"Instructions of an iteration (callgrind), {round_count} rounds\n")
+    out(f"Instructions of an iteration (callgrind), {session.options.rounds} rounds\n")
     out(f"  {'':<48}{'baseline':>14}{'now':>14}{'change':>9}")
     verdicts = {}
     for name, runs in found.items():
@@ -141,11 +177,11 @@ def report(builds, only, baseline, conditions, round_count, cpu, out, progress):
             f"{verdicts[name]}".rstrip())
     backends_now = {name.rpartition("/")[2] for name in found}
     for name in before:
-        wanted = name.startswith(only) and name.rpartition("/")[2] in backends_now
+        wanted = name.startswith(session.options.only) and name.rpartition("/")[2] in backends_now
         if wanted and name not in found:
             out(f"  {name:<48} is gone")
     for key in ("tern", "cpu_model"):
-        then, now = baseline["conditions"].get(key), conditions[key]
+        then, now = baseline["conditions"].get(key), session.conditions[key]
         if then is not None and then != now:
             out(f"\n  the baseline was made with {then}, this is {now}: that alone may change "
                 "figures")

@@ -44,7 +44,7 @@ def choose_cpus(server_cpu, loader_cpu):
     return server, loader
 
 
-def conditions(tern, cpus):
+def conditions(tern, server_cpu, loader_cpu):
     """What the figures hang on, for --json."""
     try:
         version = subprocess.run([tern, "--version"], capture_output=True, text=True, check=False,
@@ -59,7 +59,7 @@ def conditions(tern, cpus):
                 break
     return {"measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "tern": version,
             "kernel": platform.release(), "machine": platform.machine(), "cpu_model": model,
-            "cpus": os.cpu_count(), "server_cpu": cpus[0], "loader_cpu": cpus[1]}
+            "cpus": os.cpu_count(), "server_cpu": server_cpu, "loader_cpu": loader_cpu}
 
 
 def prepare_child(cpu, batch):

@@ -10,9 +10,9 @@ import textwrap
 from types import SimpleNamespace
 
 from . import catalogue, rounds
+from .arguments import REPOSITORY
 from .process import Failure
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RESULT = os.path.join(REPOSITORY, "docs", "benchmarks.json")
 CHARTS = os.path.join(REPOSITORY, "docs", "charts")
 CHART = "docs/charts/cpu-of-the-server-64x50.svg"
@@ -30,6 +30,13 @@ WORKLOADS = {"64x50": "64 B × 50", "64x1000": "64 B × 1,000", "16x64x100": "16
              "16KiBx50": "16 KiB × 50", "churn": "connect, 64 B, close × 50",
              "handshake": "handshake, 64 B, close × 50", "1000x1": "one line at a time",
              "1000x8": "8 lines at a time"}
+
+
+def register(commands):
+    parser = commands.add_parser(
+        "publish", help="what `all --publish` does with its result, from the file that it wrote")
+    parser.add_argument("json", nargs="?", default=RESULT, metavar="FILE",
+                        help="(default: docs/benchmarks.json)")
 
 
 def label(name):

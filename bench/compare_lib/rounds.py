@@ -8,8 +8,7 @@ import statistics
 from dataclasses import asdict, dataclass
 
 from .catalogue import control_of
-from .client import Client
-from .process import Server
+from .console import out, progress
 
 FOREIGN_SHARE_LIMIT = 0.10
 REPEATS_OF_A_DISTURBED_RUN = 2
@@ -99,15 +98,6 @@ def compare(runs, metric):
     return comparisons
 
 
-def run_once(loader, name, command, workload, server_cpu):
-    """One fresh server under load. We hold the idle connections if the loader cannot."""
-    with Server(name, command, server_cpu) as server, \
-            Client(server, workload.message_bytes) as idle:
-        if not loader.holds_idle:
-            idle.open(workload.idle_connections)
-        return loader.run(server, workload)
-
-
 def quietest(run, repeats):
     """Repeats a disturbed run and keeps the one with least foreign CPU: chosen on that, not on the
     result."""
@@ -119,8 +109,9 @@ def quietest(run, repeats):
     return min(candidates, key=lambda run: run.foreign_share)
 
 
-def in_rounds(title, entries, round_count, run, progress):
+def in_rounds(session, title, entries, run):
     """Returns {name: [run(name, entry) of each round]}, the floor and its twin first."""
+    round_count = session.options.rounds
     floor = next(iter(entries))
     entries = {floor: entries[floor], control_of(floor): entries[floor], **entries}
     runs = {name: [] for name in entries}
@@ -134,7 +125,7 @@ def in_rounds(title, entries, round_count, run, progress):
     return runs
 
 
-def print_metric(runs, metric, title, style, out):
+def print_metric(runs, metric, title, style):
     comparisons = compare(runs, metric)
     out(f"\n  {title:<28}{'median':>10}  {'min-max':<21}{'x floor':>8}  {'min-max':<13}verdict")
     for name, server_runs in runs.items():
@@ -148,7 +139,7 @@ def print_metric(runs, metric, title, style, out):
     return {name: asdict(row) for name, row in comparisons.items()}
 
 
-def print_cautions(runs, out):
+def print_cautions(runs):
     """What the reader must know before believing the tables."""
     loader_share = statistics.median(run.loader_share for run in runs[floor_of(runs)])
     note = f"  loader at {loader_share:.0%} of its CPU against the floor"
@@ -165,22 +156,10 @@ def print_cautions(runs, out):
             "warm-up included")
 
 
-def conclude(runs, out):
+def conclude(runs):
     """Prints the tables of one workload, and returns what --json keeps of it."""
-    comparisons = {metric: print_metric(runs, metric, title, style, out)
+    comparisons = {metric: print_metric(runs, metric, title, style)
                    for metric, title, style in METRICS}
-    print_cautions(runs, out)
+    print_cautions(runs)
     return {"comparisons": comparisons,
             "runs": {name: [asdict(run) for run in own] for name, own in runs.items()}}
-
-
-def report(loader, servers, workloads, round_count, cpus, out, progress):
-    results = {}
-    for workload in workloads:
-        def run(name, command, workload=workload):
-            return run_once(loader, name, command, workload, cpus[0])
-        runs = in_rounds(workload.name, servers, round_count, run, progress)
-        out(f"\n{workload.name}: {workload.describe()}; {round_count} rounds, "
-            f"server on CPU {cpus[0]}, loader on CPU {cpus[1]}")
-        results[workload.name] = conclude(runs, out)
-    return results

@@ -6,7 +6,8 @@ import subprocess
 import tempfile
 from dataclasses import replace
 
-from . import catalogue, check, counting, rounds
+from . import arguments, catalogue, counting, echo, echo_check, loader, rounds
+from .console import out
 from .process import Failure, Server
 
 FLOOR = "bare_tls"
@@ -17,10 +18,38 @@ RESUMPTION = ("--tls-max", "1.2")
 RESUMED, FULL = "resumed, TLS 1.2", "full with RSA 2048, TLS 1.2"
 
 
+def register(commands):
+    parser = commands.add_parser(
+        "tls", help="the same behind TLS, against OpenSSL on bare epoll; handshakes, resumption")
+    parser.set_defaults(run=run)
+    arguments.add_build(parser)
+    arguments.add_timed(parser)
+    arguments.add_servers(parser)
+    parser.add_argument("--workload", nargs="+", default=list(WORKLOADS), metavar="W",
+                        help="of those of `echo`, and handshake (default: "
+                             f"{' '.join(WORKLOADS)})")
+
+
+def run(session):
+    workloads = choose_workloads(session.options.workload)
+    load = loader.choose(session, workloads)
+    with certificates(session) as (certificate, key):
+        servers = choose_servers(session, certificate, key, session.options.servers)
+        results = echo.report(session, load, servers, workloads)
+        counted = [workload for workload in workloads
+                   if not (workload.churn or workload.idle_connections)]
+        for name, count in counting.REPORTS.items() if counted else ():
+            out("")
+            results[name] = count(session, servers, counted)
+    if HANDSHAKE in workloads:
+        results["resumption"] = report_resumption(session, load)
+    return results
+
+
 @contextlib.contextmanager
-def certificates(build, *options):
+def certificates(session, *options):
     """Yields (certificate, key), two files that live as long as the context."""
-    command = os.path.join(build, "tern")
+    command = os.path.join(session.options.build, "tern")
     with tempfile.TemporaryDirectory(prefix="bench-compare-") as directory:
         try:
             subprocess.run([command, "cert", "--out", directory, *options], check=True,
@@ -36,12 +65,12 @@ def tern_command(build, certificate, key):
             "--tls-cert", certificate, "--tls-key", key]
 
 
-def choose_servers(build, terns, wanted, certificate, key, warn):
-    """Returns {name: command}, the floor first; `terns` is {name: build directory}."""
-    commands = {name: [os.path.join(build, "bench", "peers", name), certificate, key]
-                for name in PEERS}
-    commands.update({name: tern_command(own, certificate, key) for name, own in terns.items()})
-    return catalogue.those_built(commands, FLOOR, build, wanted, warn)
+def choose_servers(session, certificate, key, wanted=None):
+    """Returns {name: command}, the floor first; `wanted` is None for all that are built."""
+    commands = {name: [catalogue.peer_program(session, name), certificate, key] for name in PEERS}
+    commands.update({name: tern_command(own, certificate, key)
+                     for name, own in session.terns.items()})
+    return catalogue.those_built(session, commands, FLOOR, wanted)
 
 
 def choose_workloads(names):
@@ -49,40 +78,23 @@ def choose_workloads(names):
             for name in names]
 
 
-def report_resumption(build, load, round_count, cpus, out, progress):
+def report_resumption(session, load):
     """CPU of a resumed handshake as a part of a full one's with RSA, connect and one message
     included in both."""
     full = replace(HANDSHAKE, options=(*RESUMPTION, "--no-resume"))
     workloads = {FULL: full, RESUMED: replace(HANDSHAKE, options=RESUMPTION)}
-    with certificates(build, "--rsa") as (certificate, key):
-        command = tern_command(build, certificate, key)
+    with certificates(session, "--rsa") as (certificate, key):
+        command = tern_command(session.options.build, certificate, key)
 
-        def run(name, workload):
-            with Server(name, command, cpus[0]) as server:
+        def run_once(name, workload):
+            with Server(name, command, session.server_cpu) as server:
                 return load.run(server, workload)
 
-        runs = rounds.in_rounds("resumption", workloads, round_count, run, progress)
-    out(f"\nresumption: a connection, a handshake and one message; {round_count} rounds")
-    return rounds.conclude(runs, out)
+        runs = rounds.in_rounds(session, "resumption", workloads, run_once)
+    out(f"\nresumption: a connection, a handshake and one message; {session.options.rounds} rounds")
+    return rounds.conclude(runs)
 
 
-def report_check(servers, cpu, out):
+def report_check(session, servers):
     out("")
-    return check.report(servers, cpu, out, " behind TLS")
-
-
-def report(arguments, load, cpus, out, progress, warn):
-    workloads = choose_workloads(arguments.workload)
-    with certificates(arguments.build) as (certificate, key):
-        servers = choose_servers(arguments.build, {catalogue.TERN: arguments.build},
-                                 arguments.servers, certificate, key, warn)
-        results = rounds.report(load, servers, workloads, arguments.rounds, cpus, out, progress)
-        counted = [workload for workload in workloads
-                   if not (workload.churn or workload.idle_connections)]
-        for name, count in counting.REPORTS.items() if counted else ():
-            out("")
-            results[name] = count(servers, counted, cpus[0], arguments.build, out)
-    if HANDSHAKE in workloads:
-        results["resumption"] = report_resumption(
-            arguments.build, load, arguments.rounds, cpus, out, progress)
-    return results
+    return echo_check.report(session, servers, " behind TLS")

@@ -10,8 +10,9 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 
-from . import catalogue
-from .process import Failure, Server, prepare_child
+from . import arguments, backends, catalogue, loader
+from .console import out, progress
+from .process import Failure, Server, UsageFailure, prepare_child
 from .rounds import SMALLEST_DIFFERENCE, rotate
 
 # A server that is the limit of whoever loads it: both generators must then see the same. What they
@@ -27,6 +28,27 @@ TIME_LIMIT_S = 120
 ROUNDS_MIN = 8  # what tern compare --paired needs
 
 
+def register(commands):
+    parser = commands.add_parser(
+        "trust", help="can the measuring be believed? Another generator, the loader's own limit, a "
+                      "server against itself and against a slowed one")
+    parser.set_defaults(run=run)
+    arguments.add_build(parser)
+    arguments.add_others(parser)
+    # Neighbouring runs are compared, so short ones: the machine changes its speed within seconds.
+    arguments.add_timed(parser, rounds=24, duration_s=1.0, warmup_s=0.25)
+
+
+def run(session):
+    options = session.options
+    if options.rounds < ROUNDS_MIN:
+        raise UsageFailure(f"--rounds {options.rounds}: {ROUNDS_MIN} or more")
+    builds = [options.build] if options.loader else backends.choose_builds(session).values()
+    results, failed = report(session, [loader.choose(session, [], build) for build in builds])
+    session.failed = bool(failed)
+    return results
+
+
 @dataclass
 class Seen:
     """What one generator said of one run."""
@@ -34,10 +56,10 @@ class Seen:
     p99_us: float
 
 
-def slowed_server(build, slowed_ns):
-    program = os.path.join(build, "bench", "peers", "slowed_epoll")
+def slowed_server(session, slowed_ns):
+    program = catalogue.peer_program(session, "slowed_epoll")
     if not os.access(program, os.X_OK):
-        raise Failure(f"{program} is not built; run ninja -C {build}")
+        raise Failure(f"{program} is not built; run ninja -C {session.options.build}")
     return ["env", f"SLOWED_NS={slowed_ns}", program]
 
 
@@ -76,16 +98,19 @@ def usual(values):
     return kept[0], kept[-1]
 
 
-def report_agreement(build, load, round_count, messages, cpus, out, progress):
+def report_agreement(session, load):
     """Two generators and one server, in turns, each run with a fresh server."""
-    command = slowed_server(build, SERVER_LIMITED_NS)
+    round_count = session.options.rounds
+    messages = int(1e9 / SERVER_LIMITED_NS * session.options.duration)
+    command = slowed_server(session, SERVER_LIMITED_NS)
     generators = {"tern load": lambda server: by_tern_load(server, load),
-                  "redis-benchmark": lambda server: by_redis_benchmark(server, cpus[1], messages)}
+                  "redis-benchmark": lambda server: by_redis_benchmark(
+                      server, session.loader_cpu, messages)}
     seen = {generator: [] for generator in generators}
     for number in range(round_count):
         for generator, run in generators.items():
             progress(f"agreement: round {number + 1} of {round_count}, {generator}")
-            with Server("slowed_epoll", command, cpus[0]) as server:
+            with Server("slowed_epoll", command, session.server_cpu) as server:
                 seen[generator].append(run(server))
     progress("")
     out(f"\nTwo generators against one server that takes {SERVER_LIMITED_NS / 1000:g} us a message "
@@ -108,10 +133,11 @@ def report_agreement(build, load, round_count, messages, cpus, out, progress):
     return {"rates": rates, "p99_us": tails, "holds": rates_agree and tails_agree}
 
 
-def report_drive(build, loads, round_count, cpus, out, progress):
+def report_drive(session, loads):
     """A server that is always busy answers as much as it can: the generator is not its limit. With
     many connections that takes the generator on the best mechanism."""
-    program = os.path.join(build, "bench", "peers", catalogue.FLOOR)
+    round_count = session.options.rounds
+    program = catalogue.peer_program(session, catalogue.FLOOR)
     out(f"\nThe generator on one CPU, {catalogue.FLOOR} on another; {round_count} rounds")
     results = {}
     for workload in catalogue.choose_workloads(DRIVEN):
@@ -119,7 +145,7 @@ def report_drive(build, loads, round_count, cpus, out, progress):
         for number in range(round_count):
             for load in loads:
                 progress(f"drive: {workload.name}, round {number + 1} of {round_count}")
-                with Server(catalogue.FLOOR, [program], cpus[0]) as server:
+                with Server(catalogue.FLOOR, [program], session.server_cpu) as server:
                     report = load.run(server, workload).report
                 if "loader_cpu_us_per_message" not in report:
                     raise Failure("the load generator does not say what CPU it takes itself")
@@ -145,9 +171,9 @@ def report_drive(build, loads, round_count, cpus, out, progress):
     return results
 
 
-def verdict_of(build, before, after, out):
+def verdict_of(session, before, after):
     """The last line of tern compare, for runs that took turns."""
-    command = [os.path.join(build, "tern"), "compare", "--paired", before, after]
+    command = [os.path.join(session.options.build, "tern"), "compare", "--paired", before, after]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     match = re.search(r"^verdict: ([a-z ]+?) \(", done.stdout, re.MULTILINE)
     if not match:
@@ -157,14 +183,15 @@ def verdict_of(build, before, after, out):
     return match.group(1)
 
 
-def report_resolution(build, load, round_count, cpus, out, progress):
+def report_resolution(session, load):
     """One server twice, and one that really takes a tenth more CPU a message."""
-    program = os.path.join(build, "bench", "peers", catalogue.FLOOR)
+    round_count = session.options.rounds
+    program = catalogue.peer_program(session, catalogue.FLOOR)
     workload = catalogue.WORKLOADS["64x50"]
-    with Server(catalogue.FLOOR, [program], cpus[0]) as server:
+    with Server(catalogue.FLOOR, [program], session.server_cpu) as server:
         cost_us = load.run(server, workload).cpu_us_per_message
     servers = {"one": [program], "itself": [program],
-               "slowed": slowed_server(build, int(cost_us * 1000 * SLOWED_BY))}
+               "slowed": slowed_server(session, int(cost_us * 1000 * SLOWED_BY))}
     with tempfile.TemporaryDirectory(prefix="bench-compare-") as directory:
         folders = {name: os.path.join(directory, name) for name in servers}
         for folder in folders.values():
@@ -172,7 +199,7 @@ def report_resolution(build, load, round_count, cpus, out, progress):
         for number in range(round_count):
             for name in rotate(list(servers), number):
                 progress(f"resolution: round {number + 1} of {round_count}, {name}")
-                with Server(name, servers[name], cpus[0]) as server:
+                with Server(name, servers[name], session.server_cpu) as server:
                     load.run(server, workload,
                              keep=os.path.join(folders[name], f"{number:04}.json"))
         progress("")
@@ -180,18 +207,16 @@ def report_resolution(build, load, round_count, cpus, out, progress):
         for name, what in (("itself", "itself"),
                            ("slowed", f"one that takes {SLOWED_BY:.0%} more CPU a message")):
             out(f"\n{catalogue.FLOOR} against {what}, {round_count} rounds, by tern compare")
-            verdicts[name] = verdict_of(build, folders["one"], folders[name], out)
+            verdicts[name] = verdict_of(session, folders["one"], folders[name])
     return {"verdicts": verdicts,
             "holds": verdicts == {"itself": "not distinguishable", "slowed": "slower"}}
 
 
-def report(build, loads, round_count, messages, cpus, out, progress):
+def report(session, loads):
     """`loads` are the same generator on several mechanisms, the one to believe first."""
-    load = loads[0]
-    results = {"agreement": report_agreement(build, load, round_count, messages, cpus, out,
-                                             progress),
-               "drive": report_drive(build, loads, round_count, cpus, out, progress),
-               "resolution": report_resolution(build, load, round_count, cpus, out, progress)}
+    results = {"agreement": report_agreement(session, loads[0]),
+               "drive": report_drive(session, loads),
+               "resolution": report_resolution(session, loads[0])}
     failed = [name for name, each in results.items() if not each["holds"]]
     out(f"\nnot shown: {', '.join(failed)}" if failed else "\nall of it holds")
     return results, failed
