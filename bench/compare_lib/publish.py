@@ -218,7 +218,7 @@ def tables(results):
         timed_table(results["echo"], P99, "{:,.0f} µs".format),
         "### Behind TLS 1.3: CPU of the server, a message\n",
         timed_table(results["tls"], CPU, microseconds),
-        "### A line to a room of a thousand: CPU of the server, a delivery\n",
+        "### Fan-out to a thousand: CPU of the server, a delivery\n",
         timed_table(results["fanout"], CPU, microseconds),
         "### Exact: counted, not timed (64 B × 50)\n", exact_table(exact),
         "Behind TLS:\n", exact_table(secure),

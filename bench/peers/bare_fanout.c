@@ -1,6 +1,6 @@
-// The floor of a chat: one thread, bare epoll, and a send call for each line and each receiver in a
-// loop. No names, no rooms, no queues: who does not read loses lines, and whatever comes in one
-// receive is taken for whole lines. A floor for measurements, not a server to run.
+// The floor of a fan-out: one thread, bare epoll, and a send call for each line and each receiver
+// in a loop. No names, no rooms, no queues: who does not read loses lines, and whatever comes in
+// one receive is taken for whole lines. A floor for measurements, not a server to run.
 #include "peer.h"
 
 #include <signal.h>

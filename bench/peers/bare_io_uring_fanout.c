@@ -1,10 +1,10 @@
-// A room on bare io_uring. What a member says in a turn is copied once and sent to everybody from
+// Fan-out on bare io_uring. What a member says in a turn is copied once and sent to everybody from
 // there: one entry for each of them, handed over by the one enter of the turn, so that lines which
 // came together go together. What several members said goes as a chain of sends, for the end of a
 // line must not come behind the next line; what is said while a chain is under way waits for it. A
 // member that is too far behind is ended, which bounds what waits.
+#include "peer_fanout.h"
 #include "peer_ring.h"
-#include "peer_room.h"
 
 #include <signal.h>
 

@@ -1,7 +1,7 @@
-// A room on libev: it only says what is ready, so the receive, the sends and what is kept of them
+// Fan-out on libev: it only says what is ready, so the receive, the sends and what is kept of them
 // are ours. A line is sent to each member at once; a watcher asks for writability, and a member has
 // a buffer, only while it does not read.
-#include "peer_room.h"
+#include "peer_fanout.h"
 
 #include <ev.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
-// A room on libevent's bufferevents, the interface its users write to: lines by its own
+// Fan-out on libevent's bufferevents, the interface its users write to: lines by its own
 // evbuffer_readln, and each member's output collects what is written to it until the loop finds the
 // member writable. So what several lines of a turn bring goes out in one call, without our help.
-#include "peer_room.h"
+#include "peer_fanout.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

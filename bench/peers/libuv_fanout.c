@@ -1,7 +1,7 @@
-// A room on libuv, in its fastest idiom: one receive buffer for all members, uv_try_write for each
+// Fan-out on libuv, in its fastest idiom: one receive buffer for all members, uv_try_write for each
 // line and each member, and an allocated write request only for what the kernel did not take. A
 // member is read from whatever it leaves unread itself: it is ended when that is too much.
-#include "peer_room.h"
+#include "peer_fanout.h"
 
 #include <uv.h>
 
