@@ -198,7 +198,7 @@ class NeverReading(harness.Case):
     RECEIVE_BYTES = 64 << 10
     SLACK_BYTES = 1 << 20
     # The buffers that all connections of an io_uring share.
-    RING_BYTES = 8 << 20 if os.environ.get('TERN_POLLER') == 'io_uring' else 0
+    RING_BYTES = 8 << 20 if harness.POLLER == 'io_uring' else 0
     CLIENTS = 20
 
     @harness.needs_proc

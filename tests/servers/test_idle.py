@@ -11,10 +11,10 @@ import harness
 # Resident memory of the process, divided by the connections.
 BYTES_MAX = 160
 # A stand-in for a kernel keeps in our memory what a kernel keeps in its own.
-if 'TERN_STAND_IN' in os.environ:
+if harness.POLLER == 'kqueue' and sys.platform == 'linux':
     BYTES_MAX += 320
 # What io_uring has once: the queues of the ring and the first buffers.
-RING_BYTES = 1 << 20 if os.environ.get('TERN_POLLER') == 'io_uring' else 0
+RING_BYTES = 1 << 20 if harness.POLLER == 'io_uring' else 0
 WARM_UP = 200
 
 

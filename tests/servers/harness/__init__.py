@@ -13,7 +13,7 @@ from .case import Case, main, pattern, seed
 from .deadline import PATIENCE_S, eventually
 from .needs import needs_ipv6, needs_nc, needs_proc, needs_signals, needs_unix
 from .process import (
-    CLEAN, COMMAND, HANGUPS, SANITIZED, STOPS, TERN, TYPED, WINDOWS, WINE, Process, feed)
+    CLEAN, COMMAND, HANGUPS, POLLER, SANITIZED, STOPS, TERN, TYPED, WINDOWS, WINE, Process, feed)
 from .sockets import (
     address_of, converse, is_over, open_client, port_of, raise_descriptor_limit, receive,
     receive_all, reset, unused_port)

@@ -1,6 +1,8 @@
 """The command under test, as a process: started, listened to, asked and made to end, read in /proc.
 
-Meson gives TERN, the command's path; TERN_RUNNER may hold what runs it (such as `wine`).
+Meson gives the command that it built: TERN_BUILT, its path, and TERN_BUILT_POLLER. A test setup, or
+whoever runs a test by hand, may name another one: TERN and TERN_POLLER. TERN_RUNNER may hold what
+runs it (such as `wine`).
 
   Process   a command: lines of its output as they come, signals, exit code, /proc
   Server    a Process that was waited for until it said `ready`, with its addresses
@@ -17,7 +19,8 @@ import time
 from .deadline import PATIENCE_S
 from .sockets import port_of
 
-TERN = os.environ['TERN']
+TERN = os.environ.get('TERN') or os.environ['TERN_BUILT']
+POLLER = os.environ.get('TERN_POLLER') or os.environ.get('TERN_BUILT_POLLER')
 COMMAND = shlex.split(os.environ.get('TERN_RUNNER', '')) + [TERN]
 WINDOWS = TERN.endswith('.exe')
 # Not quite Windows: where it differs, and a test would fail for it alone, the test says how.
