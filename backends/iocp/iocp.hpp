@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "backends/iocp/act.hpp"
+#include "backends/iocp/overlapped_op.hpp"
 #include "backends/iocp/port.hpp"
 #include "backends/iocp/slot.hpp"
 #include "backends/poller.hpp"

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "backends/iocp/act.hpp"
+#include "backends/iocp/overlapped_op.hpp"
 #include "backends/poller.hpp"
 
 namespace tern::iocp {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "backends/readiness/channels.hpp"
+#include "backends/readiness/readiness_poller.hpp"
 
 namespace tern::kqueue {
 

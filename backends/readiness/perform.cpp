@@ -2,7 +2,7 @@
 #include <cassert>
 #include <cerrno>
 
-#include "backends/readiness/channels.hpp"
+#include "backends/readiness/readiness_poller.hpp"
 
 namespace tern::readiness {
 namespace {

@@ -174,9 +174,10 @@ class Includes(TidyTest):
                    'does not include "backends/epoll/epoll.hpp"')
 
     def test_shared_folders_are_for_all(self):
-        self.passes('backends/epoll/a.cpp', text('#include <sys/epoll.h>', '',
-                                                 '#include "backends/readiness/channels.hpp"',
-                                                 '#include "backends/socket/socket.hpp"'))
+        self.passes('backends/epoll/a.cpp',
+                    text('#include <sys/epoll.h>', '',
+                         '#include "backends/readiness/readiness_poller.hpp"',
+                         '#include "backends/socket/socket.hpp"'))
 
     def test_readiness_knows_no_mechanism(self):
         self.finds('backends/readiness/a.cpp', text('#include <sys/epoll.h>'), 1,

@@ -1,4 +1,4 @@
-#include "backends/readiness/channels.hpp"
+#include "backends/readiness/readiness_poller.hpp"
 
 #include <sys/uio.h>
 
