@@ -30,7 +30,7 @@
 namespace tern::epoll {
 namespace {
 
-// The empty slot in a generation that it never has: next() passes over it like over stale news.
+// The empty slot in a generation that it never has: next() passes over it like over a stale event.
 constexpr Channel wake_channel{0, UINT32_MAX};
 
 int control(int epoll_fd, int operation, int fd, std::uint32_t events, Channel channel) {
@@ -56,7 +56,7 @@ int milliseconds_at_least(Duration limit) {
 }  // namespace
 
 Poller::Poller(const PollerOptions& options)
-    : Channels(options),
+    : ReadinessPoller(options),
       epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       events_(events_per_wait_max) {
@@ -83,14 +83,14 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   const int fd = static_cast<int>(socket.handle);
   if (control(epoll_fd_, EPOLL_CTL_ADD, fd, events, channel) != 0) [[unlikely]] {
     error = posix::error_from(errno);
-    give_back(channel);
+    release(channel);
     return {};
   }
   return channel;
 }
 
 std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams) {
-  const std::size_t taken = Channels::send_to(channel, datagrams);
+  const std::size_t taken = ReadinessPoller::send_to(channel, datagrams);
   const readiness::Slot& sending = slot(channel.index);
   if (sending.has(readiness::Slot::wants_send)) [[unlikely]] {
     // Asking again for what is asked already makes the kernel look and tell of the present state.
@@ -102,7 +102,7 @@ std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams
 void Poller::close(Channel channel) {
   // Fails only if the watch is gone already, which is what is wanted.
   (void)::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, slot(channel.index).fd, nullptr);
-  Channels::close(channel);
+  ReadinessPoller::close(channel);
 }
 
 int Poller::wait_for_events(Duration limit) {

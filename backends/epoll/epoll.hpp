@@ -12,7 +12,7 @@
 
 namespace tern::epoll {
 
-class Poller final : public readiness::Channels {
+class Poller final : public readiness::ReadinessPoller {
  public:
   static constexpr std::string_view name = "epoll";
 
@@ -34,7 +34,7 @@ class Poller final : public readiness::Channels {
       // is the wake, which wait() has seen to.
       if (ready.generation != channel.generation) [[unlikely]]
         continue;
-      if (heard(ready, channel, news_of(event.events), completion)) return true;
+      if (on_events(ready, channel, events_of(event.events), completion)) return true;
     }
     return next_queued(completion);
   }
@@ -44,17 +44,17 @@ class Poller final : public readiness::Channels {
  private:
   static constexpr int events_per_wait_max = 256;
 
-  static std::uint16_t news_of(std::uint32_t events) {
+  static std::uint16_t events_of(std::uint32_t mask) {
     using readiness::Slot;
     static_assert(EPOLLIN == std::uint32_t{Slot::readable});
     static_assert(EPOLLOUT == std::uint32_t{Slot::writable});
-    const auto news = static_cast<std::uint16_t>(events & (EPOLLIN | EPOLLOUT));
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) == 0) [[likely]]
-      return news;
+    const auto events = static_cast<std::uint16_t>(mask & (EPOLLIN | EPOLLOUT));
+    if ((mask & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) == 0) [[likely]]
+      return events;
     // An end or an error shows itself to a receive; an error to a send, too. A receive stops short
     // of an urgent byte (tcp(7)) as it does at an end, and there may be more behind it.
-    const bool both = (events & (EPOLLHUP | EPOLLERR)) != 0;
-    return news | Slot::ending | Slot::readable | (both ? Slot::writable : 0);
+    const bool both = (mask & (EPOLLHUP | EPOLLERR)) != 0;
+    return events | Slot::ending | Slot::readable | (both ? Slot::writable : 0);
   }
   int wait_for_events(Duration limit);
   void take_wake();

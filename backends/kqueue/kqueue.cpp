@@ -4,13 +4,13 @@
 //         descriptor, and a list of those that have fired. A filter belongs to the descriptor, so
 //         closing that removes it; a duplicate keeps nothing alive.
 // Start   Two changes for each socket, one filter for input and one for output, with EV_CLEAR:
-//         told once for each piece of news. They are written into a list, which the next wait
+//         told once for each event. They are written into a list, which the next wait
 //         takes along; no order changes them. accept, receive and send are tried when their filter
 //         has fired, in readiness/; send is tried at once.
 // Finish  kevent() fills a list of events: one a filter, so a socket may have two, each with the
 //         slot and generation and how much there is. next() makes the one call that stands ordered
 //         and hands out its result. The end (EV_EOF) comes with bytes still unread, and an error
-//         with it; both are heard from the call. A change that failed is an event, too.
+//         with it; both are told by the call. A change that failed is an event, too.
 // Wake    EVFILT_USER, triggered by kevent() from any thread; a pipe where that is missing
 //         (OpenBSD, NetBSD before 10). A flag lets the first of many wakes do it.
 // Limits  64-bit systems. A paused reader is told of each arrival until its buffer is full. macOS
@@ -30,7 +30,7 @@
 namespace tern::kqueue {
 namespace {
 
-// The empty slot in a generation that it never has: next() passes over it like over stale news.
+// The empty slot in a generation that it never has: next() passes over it like over a stale event.
 constexpr Channel wake_channel{0, UINT32_MAX};
 
 // macOS refuses a timeout beyond 100 million seconds. An early return is within the contract.
@@ -40,7 +40,7 @@ constexpr Duration memory_retry = std::chrono::milliseconds(1);
 }  // namespace
 
 Poller::Poller(const PollerOptions& options)
-    : Channels(options), kqueue_fd_(::kqueue()), events_(events_per_wait_max) {
+    : ReadinessPoller(options), kqueue_fd_(::kqueue()), events_(events_per_wait_max) {
   const bool is_open = kqueue_fd_ >= 0 && ::fcntl(kqueue_fd_, F_SETFD, FD_CLOEXEC) == 0;
   const int errno_value =
       is_open ? wake_.watch(kqueue_fd_, std::bit_cast<void*>(wake_channel)) : errno;
@@ -73,7 +73,7 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code&) {
 }
 
 std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams) {
-  const std::size_t taken = Channels::send_to(channel, datagrams);
+  const std::size_t taken = ReadinessPoller::send_to(channel, datagrams);
   const readiness::Slot& sending = slot(channel.index);
   if (sending.has(readiness::Slot::wants_send)) [[unlikely]]
     add_filter(channel, sending, EVFILT_WRITE);
@@ -84,7 +84,7 @@ void Poller::close(Channel channel) {
   // A change that still waits would put the filter on whoever is given the number next.
   std::erase_if(changes_,
                 [channel](const struct kevent& waiting) { return channel_of(waiting) == channel; });
-  Channels::close(channel);
+  ReadinessPoller::close(channel);
 }
 
 // The kernel's answer to a change: an errno value, or 0.
@@ -99,11 +99,11 @@ void Poller::take_answer(const struct kevent& answer) {
   // This filter will never fire. Some systems answer so when the peer has gone already (EPIPE), and
   // then it need not: every call is tried once, and tells what is the matter with the socket.
   using readiness::Slot;
-  look_again(slot(channel.index), channel, Slot::readable | Slot::writable | Slot::ending);
+  requeue(slot(channel.index), channel, Slot::readable | Slot::writable | Slot::ending);
 }
 
 // More changes than the list of events has room for errors: the first ones go alone. EV_RECEIPT
-// makes the answers all that is told, so that no news comes between.
+// makes the answers all that is told, so that no event comes between.
 void Poller::submit_in_bulk() {
   std::vector<struct kevent> bulk;
   std::swap(bulk, changes_);

@@ -36,7 +36,7 @@ class Wake {
   [[maybe_unused]] int read_fd_ = -1;
 };
 
-class Poller final : public readiness::Channels {
+class Poller final : public readiness::ReadinessPoller {
  public:
   static constexpr std::string_view name = "kqueue";
 
@@ -60,9 +60,9 @@ class Poller final : public readiness::Channels {
         take_answer(event);
         continue;
       }
-      if (!heard(ready, channel, news_of(event, ready), completion)) continue;
+      if (!on_events(ready, channel, events_of(event, ready), completion)) continue;
       if (stopped_short(event, ready, completion)) [[unlikely]] {
-        look_again(ready, channel, readiness::Slot::readable | readiness::Slot::ending);
+        requeue(ready, channel, readiness::Slot::readable | readiness::Slot::ending);
       }
       return true;
     }
@@ -78,7 +78,7 @@ class Poller final : public readiness::Channels {
     static_assert(sizeof event.udata == sizeof(Channel), "kqueue: 64-bit systems only");
     return std::bit_cast<Channel>(event.udata);
   }
-  static std::uint16_t news_of(const struct kevent& event, const readiness::Slot& slot) {
+  static std::uint16_t events_of(const struct kevent& event, const readiness::Slot& slot) {
     using readiness::Slot;
     // The end of one direction says nothing about the other, which has an event of its own.
     if (event.filter == EVFILT_WRITE) return Slot::writable;

@@ -16,7 +16,7 @@ bool is_lack_of_room(int errno_value) {
 
 }  // namespace
 
-bool Channels::perform(Slot& slot, Channel channel, Completion& completion) {
+bool ReadinessPoller::perform(Slot& slot, Channel channel, Completion& completion) {
   constexpr std::uint16_t rare = Slot::closing | Slot::wants_connect | Slot::wants_send;
   if (slot.has(rare)) [[unlikely]] {
     if (slot.has(Slot::closing)) return perform_close(slot, channel, completion);
@@ -43,13 +43,13 @@ bool Channels::perform(Slot& slot, Channel channel, Completion& completion) {
   return false;
 }
 
-bool Channels::perform_close(Slot& slot, Channel channel, Completion& completion) {
+bool ReadinessPoller::perform_close(Slot& slot, Channel channel, Completion& completion) {
   fill(completion, Operation::close, slot, channel);
-  give_back(channel);
+  release(channel);
   return true;
 }
 
-bool Channels::perform_connect(Slot& slot, Channel channel, Completion& completion) {
+bool ReadinessPoller::perform_connect(Slot& slot, Channel channel, Completion& completion) {
   // Readable alone says nothing about the connection: a connect error is the write side's, and
   // reading it would take it away (netty/netty#7738).
   if (!slot.has(Slot::writable)) return false;
@@ -62,7 +62,7 @@ bool Channels::perform_connect(Slot& slot, Channel channel, Completion& completi
   return true;
 }
 
-bool Channels::perform_send(Slot& slot, Channel channel, Completion& completion) {
+bool ReadinessPoller::perform_send(Slot& slot, Channel channel, Completion& completion) {
   slot.clear(Slot::wants_send);
   fill(completion, Operation::send, slot, channel);
   completion.count = 0;  // a readiness kernel only says: try again
@@ -71,8 +71,8 @@ bool Channels::perform_send(Slot& slot, Channel channel, Completion& completion)
 }
 
 // A receive that found the end, an error, or possibly not all there is.
-[[gnu::noinline]] bool Channels::receive_unusual(Slot& slot, Channel channel, ssize_t received,
-                                                 Completion& completion) {
+[[gnu::noinline]] bool ReadinessPoller::receive_unusual(Slot& slot, Channel channel,
+                                                        ssize_t received, Completion& completion) {
   if (received < 0) {
     return receive_failed(slot, channel, static_cast<int>(-received), completion);
   }
@@ -85,8 +85,8 @@ bool Channels::perform_send(Slot& slot, Channel channel, Completion& completion)
   return true;
 }
 
-bool Channels::receive_failed(Slot& slot, Channel channel, int errno_value,
-                              Completion& completion) {
+bool ReadinessPoller::receive_failed(Slot& slot, Channel channel, int errno_value,
+                                     Completion& completion) {
   if (would_block(errno_value)) {
     ++counters_.would_blocks;
     // Drained after all: it was not an end that the kernel spoke of, but an urgent byte.
@@ -105,7 +105,8 @@ bool Channels::receive_failed(Slot& slot, Channel channel, int errno_value,
   return true;
 }
 
-bool Channels::perform_receive_datagrams(Slot& slot, Channel channel, Completion& completion) {
+bool ReadinessPoller::perform_receive_datagrams(Slot& slot, Channel channel,
+                                                Completion& completion) {
   ++counters_.receive_calls;
   const int received = batch_->receive(slot.fd);
   if (received < 0) {
@@ -139,7 +140,7 @@ bool Channels::perform_receive_datagrams(Slot& slot, Channel channel, Completion
   return true;
 }
 
-bool Channels::perform_accept(Slot& slot, Channel channel, Completion& completion) {
+bool ReadinessPoller::perform_accept(Slot& slot, Channel channel, Completion& completion) {
   const int fd = posix::accept_socket(slot.fd);
   const int errno_value = errno;
   if (fd < 0 && would_block(errno_value)) {

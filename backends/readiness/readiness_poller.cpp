@@ -9,14 +9,14 @@
 
 namespace tern::readiness {
 
-Channels::Channels(const PollerOptions& options)
+ReadinessPoller::ReadinessPoller(const PollerOptions& options)
     : receive_bytes_(options.receive_bytes),
       datagram_bytes_(options.datagram_bytes),
       receive_buffer_(new std::byte[options.receive_bytes]) {
   chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
 }
 
-Channels::~Channels() {
+ReadinessPoller::~ReadinessPoller() {
   for (std::uint32_t index = 0; index < slots_used_; ++index) {
     Slot& each = slot(index);
     if (each.kind != SocketKind::none && !each.has(Slot::closing)) {
@@ -25,7 +25,7 @@ Channels::~Channels() {
   }
 }
 
-Channel Channels::add(Socket socket, Owner* owner) {
+Channel ReadinessPoller::add(Socket socket, Owner* owner) {
   std::uint32_t index = free_head_;
   if (index != Channel::no_index) {
     free_head_ = slot(index).next;
@@ -49,7 +49,7 @@ Channel Channels::add(Socket socket, Owner* owner) {
   return {index, added.generation};
 }
 
-void Channels::give_back(Channel channel) {
+void ReadinessPoller::release(Channel channel) {
   Slot& freed = slot(channel.index);
   ++freed.generation;
   freed.kind = SocketKind::none;
@@ -59,13 +59,13 @@ void Channels::give_back(Channel channel) {
   free_head_ = channel.index;
 }
 
-Socket Channels::socket(Channel channel) const {
+Socket ReadinessPoller::socket(Channel channel) const {
   assert(is_current(channel));
   const Slot& found = slot(channel.index);
   return {found.fd, found.kind};
 }
 
-void Channels::enqueue(Slot& slot_to_queue, std::uint32_t index) {
+void ReadinessPoller::enqueue(Slot& slot_to_queue, std::uint32_t index) {
   if (slot_to_queue.has(Slot::queued)) return;
   slot_to_queue.set(Slot::queued);
   slot_to_queue.next = Channel::no_index;
@@ -78,7 +78,7 @@ void Channels::enqueue(Slot& slot_to_queue, std::uint32_t index) {
   ++ready_count_;
 }
 
-void Channels::enqueue_first(Slot& slot_to_queue, std::uint32_t index) {
+void ReadinessPoller::enqueue_first(Slot& slot_to_queue, std::uint32_t index) {
   assert(!slot_to_queue.has(Slot::queued));
   slot_to_queue.set(Slot::queued);
   slot_to_queue.next = ready_head_;
@@ -89,40 +89,40 @@ void Channels::enqueue_first(Slot& slot_to_queue, std::uint32_t index) {
 }
 
 // The next turn makes the call again that was interrupted or found no memory.
-void Channels::retry(Slot& slot_to_retry, std::uint32_t index, int errno_value) {
+void ReadinessPoller::retry(Slot& slot_to_retry, std::uint32_t index, int errno_value) {
   if (errno_value != EINTR) is_short_of_memory_ = true;
   enqueue(slot_to_retry, index);
 }
 
-Duration Channels::bounded(Duration limit) const {
+Duration ReadinessPoller::bounded(Duration limit) const {
   constexpr Duration memory_retry = std::chrono::milliseconds(1);
   const Duration most = is_short_of_memory_ ? memory_retry : Duration::zero();
   return std::clamp(limit, Duration::zero(), most);
 }
 
-void Channels::begin_turn() {
+void ReadinessPoller::begin_turn() {
   is_short_of_memory_ = false;
   turn_left_ = ready_count_;
   failed_left_ = failed_.size();
   accepts_left_ = accepts_per_turn_max;
 }
 
-void Channels::order(Channel channel, std::uint16_t want) {
+void ReadinessPoller::order(Channel channel, std::uint16_t want) {
   Slot& ordered = checked(channel);
   ordered.set(want);
   if (ordered.has(Slot::readable)) enqueue(ordered, channel.index);
 }
 
-void Channels::stop(Channel channel, Operation operation) {
+void ReadinessPoller::stop(Channel channel, Operation operation) {
   assert(operation == Operation::accept || operation == Operation::receive);
   checked(channel).clear(operation == Operation::accept ? Slot::wants_accept : Slot::wants_receive);
 }
 
-void Channels::fail(Channel channel, Operation operation, int errno_value) {
+void ReadinessPoller::fail(Channel channel, Operation operation, int errno_value) {
   failed_.push_back({channel, operation, posix::error_from(errno_value)});
 }
 
-bool Channels::next_failed(Completion& completion) {
+bool ReadinessPoller::next_failed(Completion& completion) {
   while (failed_left_ > 0) {
     --failed_left_;
     const Failed failed = failed_.front();
@@ -141,7 +141,7 @@ bool Channels::next_failed(Completion& completion) {
   return false;
 }
 
-bool Channels::next_queued(Completion& completion) {
+bool ReadinessPoller::next_queued(Completion& completion) {
   while (turn_left_ > 0) {
     --turn_left_;
     --ready_count_;
@@ -155,7 +155,7 @@ bool Channels::next_queued(Completion& completion) {
   return next_failed(completion);
 }
 
-void Channels::connect(Channel channel, const Endpoint& endpoint) {
+void ReadinessPoller::connect(Channel channel, const Endpoint& endpoint) {
   Slot& connecting = checked(channel);
   const posix::Address address(endpoint);
   // Registering an unconnected socket already brought an event ("hung up"); it means nothing.
@@ -171,7 +171,7 @@ void Channels::connect(Channel channel, const Endpoint& endpoint) {
   }
 }
 
-std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) {
+std::size_t ReadinessPoller::send_many(Channel channel, std::span<const Slice> slices) {
   const Slot& sending = checked_to_send(channel);
   ++counters_.send_calls;
   std::array<iovec, slices_max> parts;
@@ -195,8 +195,8 @@ std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) 
 
 // Not all was taken. `is_full`: because the socket has no more room, not because the call could not
 // look at all slices.
-[[gnu::noinline]] std::size_t Channels::sent_less(Channel channel, std::size_t offered,
-                                                  ssize_t sent, bool is_full) {
+[[gnu::noinline]] std::size_t ReadinessPoller::sent_less(Channel channel, std::size_t offered,
+                                                         ssize_t sent, bool is_full) {
   // The kernel may refuse to send even nothing to a peer that is gone; nothing is still done.
   if (offered == 0) return 0;
   Slot& sending = slot(channel.index);
@@ -227,8 +227,8 @@ std::size_t Channels::send_many(Channel channel, std::span<const Slice> slices) 
 
 // True when sending may go on. A bounce of an earlier datagram is told once and the current one
 // tried again; a datagram that the kernel will never take is told and skipped.
-bool Channels::skip_refused_datagram(Channel channel, Slot& sending, int errno_value,
-                                     bool& retried) {
+bool ReadinessPoller::skip_refused_datagram(Channel channel, Slot& sending, int errno_value,
+                                            bool& retried) {
   if (errno_value == EAGAIN || errno_value == EWOULDBLOCK) {
     ++counters_.would_blocks;
     sending.set(Slot::wants_send);
@@ -246,7 +246,7 @@ bool Channels::skip_refused_datagram(Channel channel, Slot& sending, int errno_v
   return true;
 }
 
-std::size_t Channels::send_to(Channel channel, std::span<const Datagram> datagrams) {
+std::size_t ReadinessPoller::send_to(Channel channel, std::span<const Datagram> datagrams) {
   Slot& sending = checked_to_send(channel);
   std::size_t taken = 0;
   bool retried = false;
@@ -266,14 +266,14 @@ std::size_t Channels::send_to(Channel channel, std::span<const Datagram> datagra
   return taken;
 }
 
-void Channels::shutdown_send(Channel channel) {
+void ReadinessPoller::shutdown_send(Channel channel) {
   const Slot& ended = checked(channel);
   assert(!ended.has(Slot::wants_send) && "a send is unfinished");
   // It fails only when the peer is already gone, which receive() tells.
   (void)::shutdown(ended.fd, SHUT_WR);
 }
 
-void Channels::close(Channel channel) {
+void ReadinessPoller::close(Channel channel) {
   Slot& closed = checked(channel);
   Sockets::close({closed.fd, closed.kind});
   const bool was_queued = closed.has(Slot::queued);

@@ -54,7 +54,7 @@ inline timespec timespec_of(Duration limit) {
   return {static_cast<std::time_t>(whole.count()), static_cast<long>((limit - whole).count())};
 }
 
-class Channels {
+class ReadinessPoller {
  public:
   using Sockets = posix::Sockets;
 
@@ -87,14 +87,14 @@ class Channels {
   const PollerCounters& counters() const { return counters_; }
 
  protected:
-  explicit Channels(const PollerOptions& options);
-  ~Channels();
-  Channels(const Channels&) = delete;
-  Channels& operator=(const Channels&) = delete;
+  explicit ReadinessPoller(const PollerOptions& options);
+  ~ReadinessPoller();
+  ReadinessPoller(const ReadinessPoller&) = delete;
+  ReadinessPoller& operator=(const ReadinessPoller&) = delete;
 
-  // A slot for the socket. The backend registers it with the kernel, or gives it back.
+  // A slot for the socket. The backend registers it with the kernel, or releases the slot.
   Channel add(Socket socket, Owner* owner);
-  void give_back(Channel channel);
+  void release(Channel channel);
   Slot& slot(std::uint32_t index) { return chunks_[index / chunk_slots][index % chunk_slots]; }
   const Slot& slot(std::uint32_t index) const {
     return chunks_[index / chunk_slots][index % chunk_slots];
@@ -107,9 +107,9 @@ class Channels {
   Duration bounded(Duration limit) const;
   // After the wait: what is queued now belongs to this turn, what will be queued to the next.
   void begin_turn();
-  // The kernel's news about a slot: remembers it and does one thing, if an order stands for it.
-  bool heard(Slot& slot, Channel channel, std::uint16_t news, Completion& completion) {
-    slot.set(news);
+  // The kernel's events of a slot: remembers them and does one thing, if an order stands for it.
+  bool on_events(Slot& slot, Channel channel, std::uint16_t events, Completion& completion) {
+    slot.set(events);
     // By far the most frequent case, in one comparison: a stream has input and wants it.
     constexpr std::uint16_t decisive = Slot::stream | Slot::readable | Slot::wants_receive |
                                        Slot::ending | Slot::wants_connect | Slot::wants_send |
@@ -122,8 +122,8 @@ class Channels {
     return !slot.has(Slot::queued) && perform(slot, channel, completion);
   }
   // The backend knows more than the call has told: the slot gets another one in the next turn.
-  void look_again(Slot& slot, Channel channel, std::uint16_t news) {
-    slot.set(news);
+  void requeue(Slot& slot, Channel channel, std::uint16_t events) {
+    slot.set(events);
     enqueue(slot, channel.index);
   }
   // What was left over from the last turn.
