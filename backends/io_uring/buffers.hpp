@@ -2,7 +2,7 @@
 //
 //        publish() ──►  ring of addresses  ──► the kernel takes one for each receive
 //           ▲                                            │
-//      give_back(id) ◄── a completion in hand ◄──────────┘
+//       release(id) ◄── the current completion ◄─────────┘
 //
 //   The ring begins with a few buffers, so that the same memory is used again while it is in the
 //   cache, and gets more of them when it ran out: up to a fixed number. Pages that no receive has
@@ -31,25 +31,25 @@ class Buffers {
   Buffers(const Buffers&) = delete;
   Buffers& operator=(const Buffers&) = delete;
 
-  // Makes the ring known to the kernel, with every buffer that is not in our hands. 0 or an errno.
+  // Makes the ring known to the kernel, with every buffer that is not ours. 0 or an errno.
   int register_with(Ring& ring);
 
   std::uint16_t group() const { return group_; }
   std::byte* at(std::uint16_t id) { return memory_ + id * stride_; }
-  // The kernel filled it: ours until it is given back, as often as it was taken and lent.
+  // The kernel filled it: ours until it is released, as often as it was taken and lent.
   void took(std::uint16_t id) {
     uses_[id] = 1;
     ++ours_;
   }
   void lend(std::uint16_t id) { ++uses_[id]; }
-  void give_back(std::uint16_t id) {
+  void release(std::uint16_t id) {
     if (--uses_[id] > 0) return;
     --ours_;
     add(id);
   }
-  // More than half of all there can be are in our hands.
+  // More than half of all there can be are ours.
   bool are_scarce() const { return ours_ > count_max_ / 2; }
-  // What was given back becomes the kernel's.
+  // What was released becomes the kernel's.
   void publish() {
     if (added_ > 0) io_uring_buf_ring_advance(ring_, static_cast<int>(added_));
     added_ = 0;
@@ -62,7 +62,7 @@ class Buffers {
 
   std::uint16_t group_;
   unsigned count_max_;
-  unsigned count_;  // of buffers in use: in the ring or in our hands
+  unsigned count_;  // of buffers in use: in the ring or ours
   unsigned ours_ = 0;
   unsigned added_ = 0;
   unsigned entries_;  // of the ring: a power of two
@@ -70,7 +70,7 @@ class Buffers {
   std::size_t stride_;
   std::byte* memory_ = nullptr;
   io_uring_buf_ring* ring_ = nullptr;
-  std::vector<std::uint32_t> uses_;  // of buffers in our hands
+  std::vector<std::uint32_t> uses_;  // of buffers that are ours
 };
 
 }  // namespace tern::io_uring

@@ -30,15 +30,15 @@ void Poller::deliver_datagrams(Slot& slot, Channel channel, Completion& completi
   slot.turn = turn_number_;
   fill(completion, Operation::receive, slot, channel);
   completion.datagrams = {};
-  hand_is_full_ = true;
+  current_has_more_ = true;
   std::size_t count = 0;
   while (slot.held_count > 0 && count < datagrams_max) {
     if (backlog_.first(slot).value < 0) {
       if (count == 0) completion.error = posix::error_from(-backlog_.pop(slot).value);
       break;
     }
-    hand_datagrams_.push_back(backlog_.pop(slot));
-    const Held& held = hand_datagrams_.back();
+    current_datagrams_.push_back(backlog_.pop(slot));
+    const Held& held = current_datagrams_.back();
     const std::byte* const memory =
         held.copy != nullptr ? held.copy.get() : datagram_buffers_.at(held.buffer);
     datagrams_[count] = datagram_in(memory, held.value);

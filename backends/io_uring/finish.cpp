@@ -25,7 +25,7 @@ bool is_lack_of_room(int errno_value) {
 }  // namespace
 
 bool Poller::next(Completion& completion) {
-  let_go();
+  release_current();
   Result result;
   while (ring_.take(result)) {
     if (finished(result, completion)) return true;
@@ -34,25 +34,25 @@ bool Poller::next(Completion& completion) {
 }
 
 // The bytes of the last completion are not needed any more.
-void Poller::let_go() {
-  hand_bytes_ = {};
-  if (hand_buffer_ != Buffers::none) {
-    stream_buffers_.give_back(hand_buffer_);
-    hand_buffer_ = Buffers::none;
+void Poller::release_current() {
+  current_bytes_ = {};
+  if (current_buffer_ != Buffers::none) {
+    stream_buffers_.release(current_buffer_);
+    current_buffer_ = Buffers::none;
   }
-  if (!hand_is_full_) [[likely]]
+  if (!current_has_more_) [[likely]]
     return;
-  hand_is_full_ = false;
-  hand_copy_.reset();
-  for (const Held& held : hand_datagrams_) {
-    if (held.buffer != Buffers::none) datagram_buffers_.give_back(held.buffer);
+  current_has_more_ = false;
+  current_copy_.reset();
+  for (const Held& held : current_datagrams_) {
+    if (held.buffer != Buffers::none) datagram_buffers_.release(held.buffer);
   }
-  hand_datagrams_.clear();
+  current_datagrams_.clear();
 }
 
 bool Poller::finished(const Result& result, Completion& completion) {
   if (result.user_data == wake_mark) [[unlikely]] {
-    heard_wake(result);
+    on_wake(result);
     return false;
   }
   const Channel channel = channel_of(result.user_data);
@@ -90,7 +90,7 @@ bool Poller::finished(const Result& result, Completion& completion) {
   return false;
 }
 
-void Poller::heard_wake(const Result& result) {
+void Poller::on_wake(const Result& result) {
   if ((result.flags & IORING_CQE_F_MORE) == 0) watches_wakes_ = false;
   if (wake_pending_.exchange(false, std::memory_order_acq_rel)) ++counters_.wakes;
 }
@@ -101,7 +101,7 @@ bool Poller::finished_closing(Slot& slot, Channel channel, const Result& result,
   if ((result.flags & IORING_CQE_F_BUFFER) != 0) {
     const auto buffer = static_cast<std::uint16_t>(result.flags >> IORING_CQE_BUFFER_SHIFT);
     buffers_of(slot).took(buffer);
-    buffers_of(slot).give_back(buffer);
+    buffers_of(slot).release(buffer);
   }
   if (operation_of(result.user_data) == Operation::accept && result.value >= 0) {
     ::close(result.value);
@@ -161,10 +161,10 @@ bool Poller::finished_connect(Slot& slot, Channel channel, int value, Completion
 
 bool Poller::finished_send(Slot& slot, Channel channel, int value, Completion& completion) {
   slot.clear(Slot::wants(Operation::send));
-  hand_buffer_ = std::exchange(slot.lent, Buffers::none);
+  current_buffer_ = std::exchange(slot.lent, Buffers::none);
   if (slot.is(Slot::transfers)) [[unlikely]] {
-    hand_copy_ = std::move(slot.transfer->lent);
-    hand_is_full_ = true;
+    current_copy_ = std::move(slot.transfer->lent);
+    current_has_more_ = true;
     drop_transfer(slot);
   }
   fill(completion, Operation::send, slot, channel);
@@ -187,7 +187,7 @@ bool Poller::finished_receive(Slot& slot, Channel channel, const Result& result,
     Buffers& buffers = buffers_of(slot);
     buffers.took(buffer);
     if (result.value <= 0) {
-      buffers.give_back(buffer);
+      buffers.release(buffer);
       buffer = Buffers::none;
     }
   }
@@ -221,14 +221,14 @@ void Poller::deliver(Slot& slot, Channel channel, Held held, Completion& complet
   if (held.value > 0) [[likely]] {
     const auto count = static_cast<std::size_t>(held.value);
     counters_.received_bytes += count;
-    hand_buffer_ = held.buffer;
+    current_buffer_ = held.buffer;
     if (held.buffer != Buffers::none) [[likely]] {
-      completion.bytes = hand_bytes_ = {stream_buffers_.at(held.buffer), count};
+      completion.bytes = current_bytes_ = {stream_buffers_.at(held.buffer), count};
       return;
     }
-    hand_copy_ = std::move(held.copy);
-    hand_is_full_ = true;
-    completion.bytes = hand_bytes_ = {hand_copy_.get(), count};
+    current_copy_ = std::move(held.copy);
+    current_has_more_ = true;
+    completion.bytes = current_bytes_ = {current_copy_.get(), count};
     return;
   }
   slot.clear(Slot::wants(Operation::receive));
@@ -268,7 +268,7 @@ bool Poller::perform(Slot& slot, Channel channel, Completion& completion) {
   if (slot.is(Slot::closing)) {
     if (slot.is(Slot::has_any)) return false;  // with the last result, then
     fill(completion, Operation::close, slot, channel);
-    give_back(channel);
+    release(channel);
     return true;
   }
   if (slot.held_count == 0) return false;

@@ -116,7 +116,7 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   return {index, added.generation};
 }
 
-void Poller::give_back(Channel channel) {
+void Poller::release(Channel channel) {
   Slot& freed = slot(channel.index);
   ++freed.generation;
   freed.kind = SocketKind::none;
@@ -171,7 +171,7 @@ void Poller::connect(Channel channel, const Endpoint& endpoint) {
 void Poller::drop_held(Slot& slot) {
   while (slot.held_count > 0) {
     const Held held = backlog_.pop(slot);
-    if (held.buffer != Buffers::none) buffers_of(slot).give_back(held.buffer);
+    if (held.buffer != Buffers::none) buffers_of(slot).release(held.buffer);
     if (slot.kind == SocketKind::listener && held.value >= 0) ::close(held.value);
   }
 }

@@ -85,7 +85,7 @@ class Poller final {
   }
   void tell(Channel channel, Operation operation, int errno_value);
   void drop_held(Slot& slot);
-  void give_back(Channel channel);
+  void release(Channel channel);
   Buffers& buffers_of(const Slot& slot) {
     return slot.kind == SocketKind::datagram ? datagram_buffers_ : stream_buffers_;
   }
@@ -106,7 +106,7 @@ class Poller final {
   void end_rest();
   std::error_code register_buffers();
   void move_to_this_thread(Duration limit);
-  void begin_again(Slot& slot, Channel channel);
+  void rearm(Slot& slot, Channel channel);
 
   // finish.cpp: results become completions
   bool finished(const Result& result, Completion& completion);
@@ -130,8 +130,8 @@ class Poller final {
       completion.error.clear();
     ++counters_.completions;
   }
-  void let_go();
-  void heard_wake(const Result& result);
+  void release_current();
+  void on_wake(const Result& result);
 
   // datagrams.cpp
   Datagram datagram_in(const std::byte* memory, int value) const;
@@ -160,12 +160,12 @@ class Poller final {
   Time rest_end_{};
   std::vector<std::unique_ptr<Transfer>> spare_transfers_;
 
-  // What the completion in hand refers to; the next next() lets go of it.
-  std::uint16_t hand_buffer_ = Buffers::none;
-  bool hand_is_full_ = false;  // of the following
-  std::shared_ptr<std::byte[]> hand_copy_;
-  Slice hand_bytes_;  // what was handed out of a stream, in the buffer or the copy
-  std::vector<Held> hand_datagrams_;
+  // What the current completion refers to; the next next() releases it.
+  std::uint16_t current_buffer_ = Buffers::none;
+  bool current_has_more_ = false;  // than the buffer: some of the following
+  std::shared_ptr<std::byte[]> current_copy_;
+  Slice current_bytes_;  // what was handed out of a stream, in the buffer or the copy
+  std::vector<Held> current_datagrams_;
   std::vector<Datagram> datagrams_;
   std::unique_ptr<posix::DatagramBatch> batch_;  // made with the first datagram socket
   msghdr datagram_shape_{};

@@ -33,7 +33,7 @@ Transfer& Poller::transfer_of(Slot& slot) {
 void Poller::drop_transfer(Slot& slot) {
   static constexpr std::size_t spare_transfers_max = 256;
   if (slot.lent != Buffers::none) {
-    stream_buffers_.give_back(slot.lent);
+    stream_buffers_.release(slot.lent);
     slot.lent = Buffers::none;
   }
   if (!slot.is(Slot::transfers)) return;
@@ -46,7 +46,7 @@ void Poller::drop_transfer(Slot& slot) {
 std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
   Slot& sending = checked(channel);
   assert(!sending.is(Slot::wants(Operation::send)) && "at most one send per channel is unfinished");
-  if (slices.size() == 1 && hand_copy_ == nullptr && !stream_buffers_.are_scarce()) [[likely]] {
+  if (slices.size() == 1 && current_copy_ == nullptr && !stream_buffers_.are_scarce()) [[likely]] {
     if (slices.front().empty()) return 0;
     sending.bytes = lend(sending, slices.front().data());
     sending.bytes_count = static_cast<std::uint32_t>(std::min(slices.front().size(), bytes_max));
@@ -68,23 +68,23 @@ std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
   return 0;
 }
 
-// Bytes in hand are kept for the send, in place; when many buffers are kept like this, by peers
-// that do not read, in a copy. Returns where the bytes will stay.
+// Bytes of the current completion are kept for the send, in place; when many buffers are kept like
+// this, by peers that do not read, in a copy. Returns where the bytes will stay.
 const std::byte* Poller::lend(Slot& slot, const std::byte* bytes) {
-  if (!lies_in(hand_bytes_, bytes)) return bytes;
-  const bool is_in_place = hand_copy_ == nullptr && !stream_buffers_.are_scarce();
+  if (!lies_in(current_bytes_, bytes)) return bytes;
+  const bool is_in_place = current_copy_ == nullptr && !stream_buffers_.are_scarce();
   if (is_in_place) {
-    if (slot.lent == Buffers::none) stream_buffers_.lend(hand_buffer_);
-    slot.lent = hand_buffer_;
+    if (slot.lent == Buffers::none) stream_buffers_.lend(current_buffer_);
+    slot.lent = current_buffer_;
     return bytes;
   }
-  if (hand_copy_ == nullptr) {
-    hand_copy_ = std::shared_ptr<std::byte[]>(new std::byte[hand_bytes_.size()]);
-    std::memcpy(hand_copy_.get(), hand_bytes_.data(), hand_bytes_.size());
-    hand_is_full_ = true;
+  if (current_copy_ == nullptr) {
+    current_copy_ = std::shared_ptr<std::byte[]>(new std::byte[current_bytes_.size()]);
+    std::memcpy(current_copy_.get(), current_bytes_.data(), current_bytes_.size());
+    current_has_more_ = true;
   }
-  slot.transfer->lent = hand_copy_;
-  return hand_copy_.get() + (bytes - hand_bytes_.data());
+  slot.transfer->lent = current_copy_;
+  return current_copy_.get() + (bytes - current_bytes_.data());
 }
 
 // All bytes that were taken are in the socket already.

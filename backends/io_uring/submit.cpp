@@ -145,7 +145,7 @@ void Poller::copy_out(Slot& slot) {
     const auto size = static_cast<std::size_t>(held.value);
     held.copy = std::shared_ptr<std::byte[]>(new std::byte[size]);
     std::memcpy(held.copy.get(), buffers.at(held.buffer), size);
-    buffers.give_back(held.buffer);
+    buffers.release(held.buffer);
     held.buffer = Buffers::none;
   });
 }
@@ -186,13 +186,13 @@ void Poller::move_to_this_thread(Duration limit) {
   new_connects_.clear();
   for (std::uint32_t index = 0; index < slots_used_; ++index) {
     Slot& each = slot(index);
-    if (each.kind != SocketKind::none) begin_again(each, {index, each.generation});
+    if (each.kind != SocketKind::none) rearm(each, {index, each.generation});
   }
   submit_changes();
   (void)ring_.enter(Duration::zero());
 }
 
-void Poller::begin_again(Slot& slot, Channel channel) {
+void Poller::rearm(Slot& slot, Channel channel) {
   // Connecting goes on without an entry; asking for it a second time would be refused.
   if (slot.is(Slot::has(Operation::connect))) slot.set(Slot::connects);
   const bool had_entries = slot.is(Slot::has_any);
