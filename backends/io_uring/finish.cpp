@@ -121,10 +121,10 @@ bool Poller::finished_accept(Slot& slot, Channel channel, int value, Completion&
   }
   if (value < 0 && is_lack_of_room(-value)) {
     // Trying again at once could only fail again.
-    static constexpr Duration rest = std::chrono::milliseconds(10);
-    slot.set(Slot::rests);
-    if (resting_.empty()) rest_end_ = now_ + rest;
-    resting_.push_back(channel);
+    static constexpr Duration backoff = std::chrono::milliseconds(10);
+    slot.set(Slot::backing_off);
+    if (backing_off_.empty()) backoff_end_ = now_ + backoff;
+    backing_off_.push_back(channel);
   }
   deliver_accept(slot, channel, value, completion);
   return true;

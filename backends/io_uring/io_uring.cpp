@@ -139,7 +139,7 @@ bool Poller::has_waiting(Channel channel) const {
 void Poller::order(Channel channel, Operation operation) {
   Slot& ordered = checked(channel);
   ordered.set(Slot::wants(operation));
-  ordered.clear(Slot::rests);
+  ordered.clear(Slot::backing_off);
   if (ordered.held_count > 0) enqueue(ordered, channel, ready_);
   change(ordered, channel);
 }
@@ -147,7 +147,7 @@ void Poller::order(Channel channel, Operation operation) {
 void Poller::stop(Channel channel, Operation operation) {
   assert(operation == Operation::accept || operation == Operation::receive);
   Slot& stopped = checked(channel);
-  stopped.clear(Slot::wants(operation) | Slot::rests);
+  stopped.clear(Slot::wants(operation) | Slot::backing_off);
   change(stopped, channel);
 }
 
@@ -179,7 +179,7 @@ void Poller::drop_held(Slot& slot) {
 void Poller::close(Channel channel) {
   Slot& closed = checked(channel);
   drop_held(closed);
-  closed.clear(Slot::wants_any | Slot::rests);
+  closed.clear(Slot::wants_any | Slot::backing_off);
   closed.set(Slot::closing);
   if (closed.is(Slot::has_any)) return change(closed, channel);
   drop_transfer(closed);
@@ -190,7 +190,7 @@ void Poller::close(Channel channel) {
 void Poller::wait(Duration limit) {
   assert(!ring_.has_result() && turn_at_ == turn_.size() && "next() has more");
   if (!ready_.empty() || !told_.empty()) limit = Duration::zero();
-  if (!resting_.empty()) limit = std::min(limit, rest_end_ - now_);
+  if (!backing_off_.empty()) limit = std::min(limit, backoff_end_ - now_);
   // What the queue cannot hold goes with the next wait.
   if (!submit_changes()) limit = Duration::zero();
   const int result = ring_.enter(limit);
@@ -201,7 +201,7 @@ void Poller::wait(Duration limit) {
   }
   now_ = read_clock();
   ++counters_.waits;
-  if (!resting_.empty() && now_ >= rest_end_) end_rest();
+  if (!backing_off_.empty() && now_ >= backoff_end_) end_backoff();
   ++turn_number_;
   turn_.clear();
   turn_.swap(ready_);

@@ -103,7 +103,7 @@ class Poller final {
   bool is_flooded(const Slot& slot, Operation operation) const;
   void watch_wakes();
   void copy_out(Slot& slot);
-  void end_rest();
+  void end_backoff();
   std::error_code register_buffers();
   void move_to_this_thread(Duration limit);
   void rearm(Slot& slot, Channel channel);
@@ -155,9 +155,9 @@ class Poller final {
   std::vector<Channel> new_connects_;  // with entries that the kernel has not seen yet
   std::size_t turn_at_ = 0;
   std::vector<Told> told_;
-  std::size_t told_left_ = 0;     // of told_, how many belong to this turn
-  std::vector<Channel> resting_;  // listeners for whose connections there was no room
-  Time rest_end_{};
+  std::size_t told_left_ = 0;         // of told_, how many belong to this turn
+  std::vector<Channel> backing_off_;  // listeners for whose connections there was no room
+  Time backoff_end_{};
   std::vector<std::unique_ptr<Transfer>> spare_transfers_;
 
   // What the current completion refers to; the next next() releases it.

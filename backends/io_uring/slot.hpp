@@ -57,9 +57,9 @@ struct Slot {
   static constexpr std::uint32_t closing = 1U << 14;
   static constexpr std::uint32_t transfers = 1U << 15;  // `transfer` is valid, not `bytes`
   static constexpr std::uint32_t connects = 1U
-                                            << 16;    // connect() was called: ask what became of it
-  static constexpr std::uint32_t rests = 1U << 17;    // no room for another connection
-  static constexpr std::uint32_t limited = 1U << 18;  // its receive ends after a buffer's worth
+                                            << 16;  // connect() was called: ask what became of it
+  static constexpr std::uint32_t backing_off = 1U << 17;  // no room for another connection
+  static constexpr std::uint32_t limited = 1U << 18;      // its receive ends after a buffer's worth
 
   bool is(std::uint32_t mask) const { return (flags & mask) != 0; }
   void set(std::uint32_t mask) { flags |= mask; }

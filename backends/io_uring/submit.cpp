@@ -37,7 +37,7 @@ bool Poller::submit_changes() {
 
 void Poller::submit(Slot& slot, Channel channel) {
   std::uint32_t wanted = slot.flags & Slot::wants_any;
-  if (slot.held_count > 0 || slot.is(Slot::rests)) [[unlikely]] {
+  if (slot.held_count > 0 || slot.is(Slot::backing_off)) [[unlikely]] {
     for (const Operation operation : {Operation::accept, Operation::receive}) {
       if (is_flooded(slot, operation)) wanted &= ~Slot::wants(operation);
     }
@@ -58,7 +58,7 @@ void Poller::submit(Slot& slot, Channel channel) {
 // Whether the kernel shall not do more of it for now. A receive that has brought more than a turn
 // hands out goes on when all of it is handed out.
 bool Poller::is_flooded(const Slot& slot, Operation operation) const {
-  if (operation == Operation::accept) return slot.is(Slot::rests);
+  if (operation == Operation::accept) return slot.is(Slot::backing_off);
   if (operation != Operation::receive || slot.held_count == 0) return false;
   static constexpr std::size_t held_receives_max = 2;
   const bool is_datagram = slot.kind == SocketKind::datagram;
@@ -150,14 +150,14 @@ void Poller::copy_out(Slot& slot) {
   });
 }
 
-void Poller::end_rest() {
-  for (const Channel channel : resting_) {
+void Poller::end_backoff() {
+  for (const Channel channel : backing_off_) {
     if (!is_current(channel)) continue;
-    Slot& rested = slot(channel.index);
-    rested.clear(Slot::rests);
-    change(rested, channel);
+    Slot& backed_off = slot(channel.index);
+    backed_off.clear(Slot::backing_off);
+    change(backed_off, channel);
   }
-  resting_.clear();
+  backing_off_.clear();
 }
 
 std::error_code Poller::register_buffers() {

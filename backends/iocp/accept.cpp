@@ -16,7 +16,7 @@ constexpr DWORD address_bytes = sizeof(sockaddr_in6) + 16;
 void Poller::accept(Channel channel) {
   Slot& ordered = checked(channel);
   ordered.set(Slot::wants_accept);
-  ordered.clear(Slot::rests);
+  ordered.clear(Slot::backing_off);
   if (!ordered.listening->accepted.empty()) enqueue(ordered, channel, ready_);
   change(ordered, channel);
 }
@@ -33,7 +33,7 @@ bool Poller::has_waiting(Channel channel) const {
 void Poller::post_accepts(Slot& slot, Channel channel) {
   while (slot.listening->posted.size() + slot.listening->accepted.size() < accepts_max) {
     if (!post_accept(slot, channel)) {
-      rest(slot, channel);
+      back_off(slot, channel);
       return;
     }
   }

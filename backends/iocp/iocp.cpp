@@ -162,7 +162,7 @@ void Poller::end(Slot& slot, Act& act) {
 // sent into a reset (libuv/libuv#3034).
 void Poller::close(Channel channel) {
   Slot& closed = checked(channel);
-  closed.clear(Slot::wants_accept | Slot::wants_receive | Slot::wants_send | Slot::rests);
+  closed.clear(Slot::wants_accept | Slot::wants_receive | Slot::wants_send | Slot::backing_off);
   closed.set(Slot::closing);
   if (closed.listening != nullptr) {
     for (const SOCKET accepted : closed.listening->accepted) ::closesocket(accepted);
@@ -178,24 +178,24 @@ void Poller::close(Channel channel) {
 }
 
 // The kernel had no room: another try at once could only fail again.
-void Poller::rest(Slot& slot, Channel channel) {
-  static constexpr Duration pause = std::chrono::milliseconds(10);
-  if (slot.is(Slot::rests)) return;
-  slot.set(Slot::rests);
-  if (resting_.empty()) rest_end_ = now_ + pause;
-  resting_.push_back(channel);
+void Poller::back_off(Slot& slot, Channel channel) {
+  static constexpr Duration backoff = std::chrono::milliseconds(10);
+  if (slot.is(Slot::backing_off)) return;
+  slot.set(Slot::backing_off);
+  if (backing_off_.empty()) backoff_end_ = now_ + backoff;
+  backing_off_.push_back(channel);
 }
 
-void Poller::end_rest() {
-  for (const Channel channel : resting_) {
-    if (!is_current(channel) || !slot(channel.index).is(Slot::rests)) continue;
-    Slot& rested = slot(channel.index);
-    rested.clear(Slot::rests);
-    change(rested, channel);
+void Poller::end_backoff() {
+  for (const Channel channel : backing_off_) {
+    if (!is_current(channel) || !slot(channel.index).is(Slot::backing_off)) continue;
+    Slot& backed_off = slot(channel.index);
+    backed_off.clear(Slot::backing_off);
+    change(backed_off, channel);
     // A send that had no room is over: the caller is asked to offer it again.
-    if (rested.is(Slot::wants_send | Slot::readable)) enqueue(rested, channel, ready_);
+    if (backed_off.is(Slot::wants_send | Slot::readable)) enqueue(backed_off, channel, ready_);
   }
-  resting_.clear();
+  backing_off_.clear();
 }
 
 // What a standing order needs again is asked for right before the wait.
@@ -206,7 +206,7 @@ void Poller::start_changed() {
     if (!is_current(channel)) continue;
     Slot& changed = slot(channel.index);
     changed.clear(Slot::changed);
-    if (changed.is(Slot::closing | Slot::rests)) continue;
+    if (changed.is(Slot::closing | Slot::backing_off)) continue;
     if (changed.kind == SocketKind::listener) {
       if (changed.is(Slot::wants_accept)) post_accepts(changed, channel);
     } else if (changed.is(Slot::wants_receive) && !changed.is(Slot::armed | Slot::readable)) {
@@ -219,12 +219,12 @@ void Poller::start_changed() {
 void Poller::wait(Duration limit) {
   assert(!port_.has_packets() && turn_at_ == turn_.size() && "next() has more");
   start_changed();
-  if (!resting_.empty()) limit = std::min(limit, rest_end_ - now_);
+  if (!backing_off_.empty()) limit = std::min(limit, backoff_end_ - now_);
   if (!ready_.empty() || !told_.empty()) limit = Duration::zero();
   port_.wait(std::max(limit, Duration::zero()));
   now_ = read_clock();
   ++counters_.waits;
-  if (!resting_.empty() && now_ >= rest_end_) end_rest();
+  if (!backing_off_.empty() && now_ >= backoff_end_) end_backoff();
   turn_.clear();
   turn_.swap(ready_);
   turn_at_ = 0;
@@ -350,7 +350,7 @@ bool Poller::perform(Slot& slot, Channel channel, Completion& completion) {
     change(slot, channel);
     return deliver_accept(slot, channel, accepted, completion);
   }
-  if (slot.is(Slot::rests)) return false;
+  if (slot.is(Slot::backing_off)) return false;
   if (slot.is(Slot::wants_send) && !slot.is(Slot::sending)) {
     if (slot.is(Slot::readable)) enqueue(slot, channel, ready_);
     return finished_send(slot, channel, 0, 0, completion);

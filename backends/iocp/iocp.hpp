@@ -98,8 +98,8 @@ class Poller final {
     told_.push_back(
         {channel, operation, error == 0 ? std::error_code{} : winsock::error_from(error)});
   }
-  void rest(Slot& slot, Channel channel);
-  void end_rest();
+  void back_off(Slot& slot, Channel channel);
+  void end_backoff();
   void start_changed();
   Act& begin(Slot& slot, Channel channel, Operation operation);
   Begun begun(Slot& slot, Act& act, int error);
@@ -165,8 +165,8 @@ class Poller final {
   std::vector<Told> told_;
   std::vector<Told> told_in_turn_;
   std::size_t told_at_ = 0;
-  std::vector<Channel> resting_;  // for which the kernel had no room
-  Time rest_end_{};
+  std::vector<Channel> backing_off_;  // for which the kernel had no room
+  Time backoff_end_{};
   std::atomic<bool> wake_pending_{false};
 };
 

@@ -24,7 +24,7 @@ void Poller::receive(Channel channel) {
   ordered.set(Slot::wants_receive);
   if (ordered.is(Slot::readable)) {
     enqueue(ordered, channel, ready_);
-  } else if (!ordered.is(Slot::armed | Slot::rests)) {
+  } else if (!ordered.is(Slot::armed | Slot::backing_off)) {
     arm(ordered, channel);
   }
 }
@@ -45,7 +45,7 @@ void Poller::arm(Slot& slot, Channel channel) {
   const int error = result == 0 ? 0 : ::WSAGetLastError();
   if (begun(slot, act, error) == Begun::pending) return;
   slot.clear(Slot::armed);
-  if (is_lack_of_room(error)) return rest(slot, channel);
+  if (is_lack_of_room(error)) return back_off(slot, channel);
   heard(slot, error);
   enqueue(slot, channel, ready_);
 }
@@ -107,7 +107,7 @@ bool Poller::nothing_received(Slot& slot, Channel channel, int error) {
     ++counters_.would_blocks;
     drained(slot, channel);
   } else {
-    rest(slot, channel);
+    back_off(slot, channel);
   }
   return false;
 }

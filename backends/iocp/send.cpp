@@ -54,7 +54,7 @@ std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
     sending.set(Slot::sending);
   } else if (is_lack_of_room(error)) {
     ++counters_.would_blocks;
-    rest(sending, channel);
+    back_off(sending, channel);
   } else {
     sending.set(Slot::sending);  // until the failure is told
     tell(channel, Operation::send, error);
@@ -134,7 +134,7 @@ std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams
       continue;
     }
     if (is_lack_of_room(error)) {
-      rest(sending, channel);
+      back_off(sending, channel);
       break;
     }
     tell(channel, Operation::send, error);

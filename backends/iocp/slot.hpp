@@ -23,12 +23,12 @@ struct Listening {
 struct Slot {
   static constexpr std::uint16_t wants_accept = 1U << 0;  // standing orders
   static constexpr std::uint16_t wants_receive = 1U << 1;
-  static constexpr std::uint16_t wants_send = 1U << 2;  // a send that was not taken at once
-  static constexpr std::uint16_t armed = 1U << 3;       // a receive of no bytes is under way
-  static constexpr std::uint16_t readable = 1U << 4;    // and has ended: look what there is
-  static constexpr std::uint16_t sending = 1U << 5;     // a send is under way
-  static constexpr std::uint16_t rests = 1U << 6;       // the kernel had no room
-  static constexpr std::uint16_t changed = 1U << 7;     // in the list of slots to look at
+  static constexpr std::uint16_t wants_send = 1U << 2;   // a send that was not taken at once
+  static constexpr std::uint16_t armed = 1U << 3;        // a receive of no bytes is under way
+  static constexpr std::uint16_t readable = 1U << 4;     // and has ended: look what there is
+  static constexpr std::uint16_t sending = 1U << 5;      // a send is under way
+  static constexpr std::uint16_t backing_off = 1U << 6;  // the kernel had no room
+  static constexpr std::uint16_t changed = 1U << 7;      // in the list of slots to look at
   static constexpr std::uint16_t queued = 1U << 8;  // in the list of slots with something to tell
   static constexpr std::uint16_t closing = 1U << 9;
   static constexpr std::uint16_t skips = 1U << 10;     // what is done at once brings no packet

@@ -117,11 +117,11 @@ void Poller::submit_in_bulk() {
 
 int Poller::wait_for_events(Duration limit) {
   // What found no memory is left for the wait after this one, or the refusals would make a spin.
-  const bool rests = std::exchange(is_retrying_, false);
-  if (!rests && changes_.size() > events_per_wait_max) submit_in_bulk();
-  const auto change_count = rests ? 0 : static_cast<int>(changes_.size());
+  const bool backs_off = std::exchange(is_retrying_, false);
+  if (!backs_off && changes_.size() > events_per_wait_max) submit_in_bulk();
+  const auto change_count = backs_off ? 0 : static_cast<int>(changes_.size());
   const timespec timeout =
-      readiness::timespec_of(std::min(limit, rests ? memory_retry : limit_max));
+      readiness::timespec_of(std::min(limit, backs_off ? memory_retry : limit_max));
   const int count = ::kevent(kqueue_fd_, changes_.data(), change_count, events_.data(),
                              events_per_wait_max, &timeout);
   // A signal interrupts the wait only, not the changes: they are in force.
