@@ -184,10 +184,10 @@ concept is_sockets = requires(Socket socket, const Endpoint& endpoint,
 //            follows: with the count taken meanwhile (the caller drops those bytes and offers the
 //            rest again), or with an error.
 //   REQUIRES no unfinished send, no shutdown_send before. Empty slices are legal: nothing is sent.
-//   The span itself is not kept. Where keeps_slices() is false the poller does not look at slices
+//   The span itself is not kept. Where sends_later() is false the poller does not look at slices
 //   after the call either; where it is true they must stay until the `send` or `close` completion.
-//   Where lends_bytes() is true as well, slices may lie in the bytes of the receive completion in
-//   hand: the poller keeps those itself, until the next next() after the `send` completion.
+//   Where loans_receive_buffer() is true, too, slices may lie in the bytes of the current receive
+//   completion: the poller keeps those until the next next() after the `send` completion.
 // send_to(channel, datagrams)
 //   ENSURES  the number of datagrams taken at once; if fewer, one `send` completion with count 0
 //            follows when there is room again. No datagram is referred to after the call, on any
@@ -240,8 +240,8 @@ concept is_poller = is_sockets<typename P::Sockets> &&
   { poller.refresh() } -> std::same_as<void>;
   { const_poller.has_waiting(channel) } -> std::same_as<bool>;
   { const_poller.socket(channel) } -> std::same_as<Socket>;
-  { const_poller.keeps_slices() } -> std::same_as<bool>;
-  { const_poller.lends_bytes() } -> std::same_as<bool>;
+  { const_poller.sends_later() } -> std::same_as<bool>;
+  { const_poller.loans_receive_buffer() } -> std::same_as<bool>;
   { const_poller.counters() } -> std::same_as<const PollerCounters&>;
 };
 

@@ -45,8 +45,8 @@ class Poller final {
   bool has_waiting(Channel channel) const;
   Socket socket(Channel channel) const;
   // The kernel reads them when it is entered, or when the peer makes room.
-  static constexpr bool keeps_slices() { return true; }
-  static constexpr bool lends_bytes() { return true; }
+  static constexpr bool sends_later() { return true; }
+  static constexpr bool loans_receive_buffer() { return true; }
   const PollerCounters& counters() const { return counters_; }
 
  private:

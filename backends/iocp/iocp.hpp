@@ -46,9 +46,9 @@ class Poller final {
   bool has_waiting(Channel channel) const;
   Socket socket(Channel channel) const;
   // The kernel reads them when the peer makes room.
-  static constexpr bool keeps_slices() { return true; }
+  static constexpr bool sends_later() { return true; }
   // There is one receive buffer for all.
-  static constexpr bool lends_bytes() { return false; }
+  static constexpr bool loans_receive_buffer() { return false; }
   const PollerCounters& counters() const { return counters_; }
 
  private:

@@ -82,8 +82,8 @@ class ReadinessPoller {
   bool has_waiting(Channel channel) const { return posix::has_waiting(socket(channel)); }
   Socket socket(Channel channel) const;
   // The kernel copies what it takes, at once.
-  static constexpr bool keeps_slices() { return false; }
-  static constexpr bool lends_bytes() { return false; }
+  static constexpr bool sends_later() { return false; }
+  static constexpr bool loans_receive_buffer() { return false; }
   const PollerCounters& counters() const { return counters_; }
 
  protected:

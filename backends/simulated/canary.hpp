@@ -73,8 +73,8 @@ class Poller {
   void refresh() { poller_.refresh(); }
   bool has_waiting(Channel channel) const { return poller_.has_waiting(channel); }
   Socket socket(Channel channel) const { return poller_.socket(channel); }
-  bool keeps_slices() const { return poller_.keeps_slices(); }
-  bool lends_bytes() const { return poller_.lends_bytes(); }
+  bool sends_later() const { return poller_.sends_later(); }
+  bool loans_receive_buffer() const { return poller_.loans_receive_buffer(); }
   const PollerCounters& counters() const { return poller_.counters(); }
 
  private:

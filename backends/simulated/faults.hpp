@@ -15,9 +15,9 @@ namespace tern::simulated {
 // What kind of kernel the pollers of a network imitate.
 enum class Style : std::uint8_t {
   any,         // one of the two, by the seed
-  readiness,   // like epoll: send() takes what there is room for, keeps_slices() is false
+  readiness,   // like epoll: send() takes what there is room for, sends_later() is false
   completion,  // like IOCP and io_uring: send() takes part or nothing at once and reads the slices
-               // when it completes, keeps_slices() is true
+               // when it completes, sends_later() is true
 };
 
 struct Faults {

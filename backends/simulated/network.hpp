@@ -51,7 +51,7 @@ class Network {
   std::uint64_t seed() const { return seed_; }
   Faults& faults() { return world_.faults; }
   Time now() const { return world_.now(); }
-  // Its pollers behave like a completion kernel: keeps_slices() is true.
+  // Its pollers behave like a completion kernel: sends_later() is true.
   bool completes() const { return world_.completes(); }
   // With this a wait that has nothing before it gives other threads real time to call wake(): a
   // hundredth of its limit before it jumps there (5 ms to 1 s, never more than the limit), 10 s

@@ -165,7 +165,7 @@ std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
   const std::span<const Slice> seen = slices.first(std::min(slices.size(), slices_max));
   const std::size_t seen_bytes = bytes_in(seen);
   std::size_t taken = 0;
-  if (!keeps_slices()) {
+  if (!sends_later()) {
     taken = send_ready(slot, seen, seen_bytes);
   } else if (!stream.is_reset() && world_.random.below(2) == 0) {
     taken = send_ready(slot, seen, static_cast<std::size_t>(world_.random.below(seen_bytes + 1)));
@@ -173,7 +173,7 @@ std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
   world_.record({3, channel.index, offered, taken});
   if (taken == offered) return taken;
   slot.sends = true;
-  if (keeps_slices()) slot.slices = without_first(seen, taken);
+  if (sends_later()) slot.slices = without_first(seen, taken);
   changed(channel.index);
   return taken;
 }
@@ -212,7 +212,7 @@ std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams
   if (!is_refused && most > 0) {
     Random& random = world_.random;
     if (random.chance(world_.faults.datagram_try_again) ||
-        (keeps_slices() && random.below(2) == 0)) {
+        (sends_later() && random.below(2) == 0)) {
       most = static_cast<std::size_t>(random.below(most + 1));
     }
   }
@@ -237,7 +237,7 @@ void Poller::close(Channel channel) {
   slot.closes = true;
   world_.record({6, channel.index});
   // A readiness kernel is done with a socket at once, a completion kernel when it says so.
-  if (!keeps_slices()) finish_closing(slot);
+  if (!sends_later()) finish_closing(slot);
   changed(channel.index);
 }
 

@@ -163,7 +163,7 @@ void Poller::gather(Channel channel, Slot& slot) {
       add(slot.connects && stream.state != Stream::State::connecting, Operation::connect);
       if (stream.state != Stream::State::open || slot.connects) return;
       const bool again = slot.sends && world_.random.chance(world_.faults.spurious_send);
-      const bool nothing_seen_is_left = keeps_slices() && slot.slices.empty();
+      const bool nothing_seen_is_left = sends_later() && slot.slices.empty();
       add(slot.receives && stream.is_readable(), Operation::receive);
       add(slot.sends && (slot.send_error || stream.is_sendable() || nothing_seen_is_left || again),
           Operation::send);
@@ -319,7 +319,7 @@ bool Poller::finish_send(Slot& slot, Completion& completion) {
   }
   if (!std::exchange(slot.sends, false)) return false;
   if (slot.object->kind == SocketKind::datagram) return true;  // only says: try again
-  if (keeps_slices() && !slot.send_error && !slot.slices.empty()) {
+  if (sends_later() && !slot.send_error && !slot.slices.empty()) {
     std::size_t most = 0;
     for (const Slice slice : slot.slices) most += slice.size();
     completion.count = send_ready(slot, slot.slices, most);
@@ -330,7 +330,7 @@ bool Poller::finish_send(Slot& slot, Completion& completion) {
 }
 
 bool Poller::finish_close(Slot& slot, Completion& completion) {
-  if (keeps_slices()) finish_closing(slot);
+  if (sends_later()) finish_closing(slot);
   slot.slices = {};
   slot.refused = {};
   slot.object.reset();

@@ -65,8 +65,8 @@ class Poller final : private Participant {
   void refresh() {}  // virtual time stands still between waits
   bool has_waiting(Channel channel) const;
   Socket socket(Channel channel) const;
-  bool keeps_slices() const { return world_.completes(); }
-  static constexpr bool lends_bytes() { return false; }
+  bool sends_later() const { return world_.completes(); }
+  static constexpr bool loans_receive_buffer() { return false; }
   const PollerCounters& counters() const { return counters_; }
 
  private:

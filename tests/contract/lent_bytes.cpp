@@ -39,7 +39,7 @@ class Relay {
       const std::size_t first = half == 0 ? 1 : 0;
       const std::size_t taken = loop_.offer(*output.end, std::span(slices).subspan(first));
       output.lent = bytes.subspan(taken);
-      if (!loop_.poller().lends_bytes()) own(output);
+      if (!loop_.poller().loans_receive_buffer()) own(output);
     }
     receive_again();
   }
@@ -80,7 +80,7 @@ class Relay {
 
 CONTRACT_CASE(bytes_in_hand_are_passed_on) {
   Loop<P> loop;
-  if (loop.poller().keeps_slices() && !loop.poller().lends_bytes()) {
+  if (loop.poller().sends_later() && !loop.poller().loans_receive_buffer()) {
     run.skip("this poller lends no bytes");
   }
   SocketOptions options;
@@ -116,7 +116,7 @@ CONTRACT_CASE(bytes_lent_to_stuck_peers_starve_nobody) {
   PollerOptions poller_options;
   poller_options.receive_bytes = 256 * 1024;  // few buffers, where there are buffers
   Loop<P> loop(poller_options);
-  if (!loop.poller().lends_bytes()) run.skip("this poller lends no bytes");
+  if (!loop.poller().loans_receive_buffer()) run.skip("this poller lends no bytes");
   SocketOptions options;
   options.send_buffer_bytes = 4096;
   options.receive_buffer_bytes = 4096;

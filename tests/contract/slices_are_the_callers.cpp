@@ -45,7 +45,7 @@ class SpoilingSender {
     sent += taken;
     unfinished_ = bytes - taken;
     std::fill_n(memory_.begin(), taken, '!');
-    if (!end_.sending || !loop_.poller().keeps_slices()) spoil();
+    if (!end_.sending || !loop_.poller().sends_later()) spoil();
   }
 
   bool has_sent(std::span<const std::byte> bytes, std::uint64_t position) const {

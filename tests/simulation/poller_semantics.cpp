@@ -166,7 +166,7 @@ SIMULATION_CASE(a_completion_kernel_reads_late) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const Network network(seed, Faults::none(), Style::completion);
     SimulatedLoop loop;
-    CHECK(loop.poller().keeps_slices());
+    CHECK(loop.poller().sends_later());
     auto [client, server] = loop.pair();
     loop.receive(server);
     std::string text(1000, 'a');

@@ -59,8 +59,8 @@ SIMULATION_CASE(both_styles_are_chosen_by_seeds) {
   int completing = 0;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     const Network network(seed);
-    completing += Poller(PollerOptions{}).keeps_slices() ? 1 : 0;
-    CHECK(Poller(PollerOptions{}).keeps_slices() == network.completes());
+    completing += Poller(PollerOptions{}).sends_later() ? 1 : 0;
+    CHECK(Poller(PollerOptions{}).sends_later() == network.completes());
   }
   CHECK(completing > 20);
   CHECK(completing < 80);
@@ -218,7 +218,7 @@ SIMULATION_CASE(the_default_network_is_there) {
   Network& network = Network::current();
   CHECK(network.allows_blocking_waits());
   Poller poller{PollerOptions{}};
-  CHECK(!poller.keeps_slices());
+  CHECK(!poller.sends_later());
   Silent owner;
   std::error_code error;
   const Socket socket = Poller::Sockets::stream(Family::ipv4, {}, {}, error);

@@ -95,7 +95,7 @@ void ConnectionImpl::deliver(Slice bytes) {
   // Where the kernel reads slices later and the poller does not keep these for it, and behind what
   // is queued already, a copy is needed; and nothing can be sent after our last word or to a peer
   // that takes nothing.
-  const bool stays = !core.poller.keeps_slices() || core.poller.lends_bytes();
+  const bool stays = !core.poller.sends_later() || core.poller.loans_receive_buffer();
   const bool may_borrow = stays && output_ == nullptr && state_ == State::open && !has(flag_broken);
   core.borrower = may_borrow ? this : nullptr;
   core.incoming = bytes;

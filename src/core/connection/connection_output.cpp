@@ -27,7 +27,7 @@ namespace tern {
 // whoever shall hear of a watermark or a limit does so where the queue is.
 bool ConnectionImpl::may_reply_with(std::size_t bytes) const {
   if (core_->borrower != this || bytes > core_->reply_room.size()) return false;
-  if (tls_ == nullptr && core_->poller.keeps_slices()) return false;
+  if (tls_ == nullptr && core_->poller.sends_later()) return false;
   return bytes_queued() + bytes <= std::min(limits_->output_high_bytes, limits_->output_bytes_max);
 }
 
@@ -46,7 +46,7 @@ void ConnectionImpl::queue(const SharedBuffer& buffer) {
   if (rest.empty()) return output_done();
   set(flag_sending);
   if (!make_room(rest.size())) return;
-  if (core_->poller.lends_bytes()) {
+  if (core_->poller.loans_receive_buffer()) {
     output().append_lent(rest);
   } else {
     output().append_copy(rest, core_->blocks);

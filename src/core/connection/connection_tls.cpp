@@ -314,7 +314,7 @@ void ConnectionImpl::send_ciphertext() {
   Slice rest = bytes;
   if (is_ending() || has(flag_broken | flag_shut_down)) rest = {};
   const bool is_next = output_ == nullptr && !has(flag_sending);
-  if (is_next && !rest.empty() && !core_->poller.keeps_slices()) {
+  if (is_next && !rest.empty() && !core_->poller.sends_later()) {
     rest = rest.subspan(core_->poller.send(channel_, {&rest, 1}));
     last_activity_ = core_->poller.now();
     if (!rest.empty()) set(flag_sending);

@@ -48,7 +48,7 @@ inline constexpr bool is_simulated = Poller::name == std::string_view("simulated
 template <class P>
 struct Kernel {
   explicit Kernel(simulated::Style) {}
-  static bool completes() { return P::keeps_slices(); }
+  static bool completes() { return P::sends_later(); }
 };
 
 class QuietNetwork {
