@@ -27,7 +27,7 @@ bool Poller::has_waiting(Channel channel) const {
   const Listening& listening = *slot(channel.index).listening;
   return !listening.accepted.empty() || winsock::has_waiting(socket(channel)) ||
          std::any_of(listening.posted.begin(), listening.posted.end(),
-                     [](const Act* act) { return act->has_ended(); });
+                     [](const OverlappedOp* op) { return op->has_ended(); });
 }
 
 void Poller::post_accepts(Slot& slot, Channel channel) {
@@ -46,15 +46,15 @@ bool Poller::post_accept(Slot& slot, Channel channel) {
     tell(channel, Operation::accept, ::WSAGetLastError());
     return false;
   }
-  Act& act = begin(slot, channel, Operation::accept);
-  act.accepting = fresh;
-  act.memory.reset(new std::byte[2 * address_bytes]);
+  OverlappedOp& op = begin(slot, channel, Operation::accept);
+  op.accepting = fresh;
+  op.memory.reset(new std::byte[2 * address_bytes]);
   DWORD received = 0;
-  const BOOL accepted = port_.accept_ex()(slot.handle, fresh, act.memory.get(), 0, address_bytes,
-                                          address_bytes, &received, &act.overlapped);
+  const BOOL accepted = port_.accept_ex()(slot.handle, fresh, op.memory.get(), 0, address_bytes,
+                                          address_bytes, &received, &op.overlapped);
   const int error = accepted ? 0 : ::WSAGetLastError();
-  if (error == 0 && slot.is(Slot::skips)) act.accepting = INVALID_SOCKET;
-  switch (begun(slot, act, error)) {
+  if (error == 0 && slot.is(Slot::skips)) op.accepting = INVALID_SOCKET;
+  switch (begun(slot, op, error)) {
     case Begun::pending:
       return true;
     case Begun::done:

@@ -41,11 +41,11 @@ void Poller::connect(Channel channel, const Endpoint& endpoint) {
     return tell(channel, Operation::connect, error);
   }
   const winsock::Address address(endpoint);
-  Act& act = begin(connecting, channel, Operation::connect);
+  OverlappedOp& op = begin(connecting, channel, Operation::connect);
   const BOOL connected = port_.connect_ex()(connecting.handle, address.get(), address.size, nullptr,
-                                            0, nullptr, &act.overlapped);
+                                            0, nullptr, &op.overlapped);
   const int error = connected ? 0 : ::WSAGetLastError();
-  switch (begun(connecting, act, error)) {
+  switch (begun(connecting, op, error)) {
     case Begun::pending:
       break;
     case Begun::done:

@@ -41,17 +41,17 @@ Poller::Poller(const PollerOptions& options)
 Poller::~Poller() {
   for (std::uint32_t index = 0; index < slots_used_; ++index) {
     Slot& each = slot(index);
-    if (each.kind == SocketKind::none || each.acts == 0) continue;
+    if (each.kind == SocketKind::none || each.operations == 0) continue;
     ::CancelIoEx(reinterpret_cast<HANDLE>(each.handle), nullptr);
   }
   const Time patience_end = read_clock() + std::chrono::seconds(5);
-  while (acts_.under_way() > 0 && read_clock() < patience_end) {
+  while (overlapped_pool_.under_way() > 0 && read_clock() < patience_end) {
     while (const OVERLAPPED_ENTRY* packet = port_.next()) {
       if (packet->lpOverlapped == nullptr) continue;
-      Act& act = Act::of(*packet->lpOverlapped);
-      end(slot(act.channel.index), act);
+      OverlappedOp& op = OverlappedOp::of(*packet->lpOverlapped);
+      end(slot(op.channel.index), op);
     }
-    if (acts_.under_way() > 0) port_.wait(std::chrono::milliseconds(100));
+    if (overlapped_pool_.under_way() > 0) port_.wait(std::chrono::milliseconds(100));
   }
   for (std::uint32_t index = 0; index < slots_used_; ++index) {
     Slot& each = slot(index);
@@ -61,7 +61,7 @@ Poller::~Poller() {
     }
     if (each.handle != INVALID_SOCKET) ::closesocket(each.handle);
   }
-  if (acts_.under_way() > 0) acts_.abandon();
+  if (overlapped_pool_.under_way() > 0) overlapped_pool_.abandon();
 }
 
 Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
@@ -84,7 +84,7 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   added.handle = handle;
   added.kind = socket.kind;
   added.flags = 0;
-  added.acts = 0;
+  added.operations = 0;
   added.receive_error = 0;
   if (socket.kind == SocketKind::datagram) {
     if (batch_ == nullptr) {
@@ -101,7 +101,7 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   return {index, added.generation};
 }
 
-void Poller::give_back(Channel channel) {
+void Poller::release(Channel channel) {
   Slot& freed = slot(channel.index);
   ++freed.generation;
   freed.kind = SocketKind::none;
@@ -133,28 +133,28 @@ void Poller::shutdown_send(Channel channel) {
 
 // An operation of the slot, all of it written down before the call: its packet may be taken by the
 // time that the call returns.
-Act& Poller::begin(Slot& slot, Channel channel, Operation operation) {
-  ++slot.acts;
-  Act& act = acts_.take(channel, operation);
-  if (operation == Operation::accept) slot.listening->posted.push_back(&act);
-  return act;
+OverlappedOp& Poller::begin(Slot& slot, Channel channel, Operation operation) {
+  ++slot.operations;
+  OverlappedOp& op = overlapped_pool_.take(channel, operation);
+  if (operation == Operation::accept) slot.listening->posted.push_back(&op);
+  return op;
 }
 
-// `error` is what the call said. Where no packet will come the act is over.
-Poller::Begun Poller::begun(Slot& slot, Act& act, int error) {
+// `error` is what the call said. Where no packet will come the operation is over.
+Poller::Begun Poller::begun(Slot& slot, OverlappedOp& op, int error) {
   if (error == WSA_IO_PENDING || (error == 0 && !slot.is(Slot::skips))) return Begun::pending;
-  end(slot, act);
+  end(slot, op);
   return error == 0 ? Begun::done : Begun::failed;
 }
 
-void Poller::end(Slot& slot, Act& act) {
-  if (act.accepting != INVALID_SOCKET) {
-    ::closesocket(act.accepting);
-    act.accepting = INVALID_SOCKET;
+void Poller::end(Slot& slot, OverlappedOp& op) {
+  if (op.accepting != INVALID_SOCKET) {
+    ::closesocket(op.accepting);
+    op.accepting = INVALID_SOCKET;
   }
-  if (act.operation == Operation::accept) std::erase(slot.listening->posted, &act);
-  --slot.acts;
-  acts_.give_back(act);
+  if (op.operation == Operation::accept) std::erase(slot.listening->posted, &op);
+  --slot.operations;
+  overlapped_pool_.release(op);
 }
 
 // The socket goes when nothing is under way on it any more. Closing it earlier would leave the
@@ -168,7 +168,7 @@ void Poller::close(Channel channel) {
     for (const SOCKET accepted : closed.listening->accepted) ::closesocket(accepted);
     closed.listening->accepted.clear();
   }
-  if (closed.acts > 0) {
+  if (closed.operations > 0) {
     // Not finding anything to cancel means that the packets are there already.
     (void)::CancelIoEx(reinterpret_cast<HANDLE>(closed.handle), nullptr);
     return;
@@ -255,33 +255,33 @@ bool Poller::next(Completion& completion) {
 }
 
 bool Poller::finished(const OVERLAPPED_ENTRY& packet, Completion& completion) {
-  Act& act = Act::of(*packet.lpOverlapped);
-  const Channel channel = act.channel;
+  OverlappedOp& op = OverlappedOp::of(*packet.lpOverlapped);
+  const Channel channel = op.channel;
   assert(is_current(channel) && "a packet after the last one");
   Slot& of = slot(channel.index);
   int error = 0;
-  if (act.overlapped.Internal != 0) {
+  if (op.overlapped.Internal != 0) {
     // An NTSTATUS; Winsock translates it for us.
     DWORD count = 0;
     DWORD flags = 0;
-    if (!::WSAGetOverlappedResult(of.handle, &act.overlapped, &count, FALSE, &flags)) {
+    if (!::WSAGetOverlappedResult(of.handle, &op.overlapped, &count, FALSE, &flags)) {
       error = ::WSAGetLastError();
     }
   }
-  const Operation operation = act.operation;
-  const bool is_told = act.is_told;
-  const SOCKET accepted = act.accepting;
+  const Operation operation = op.operation;
+  const bool is_told = op.is_told;
+  const SOCKET accepted = op.accepting;
   if (operation == Operation::accept && error == 0 && !of.is(Slot::closing)) {
-    act.accepting = INVALID_SOCKET;  // it is a connection now
+    op.accepting = INVALID_SOCKET;  // it is a connection now
   }
-  end(of, act);
+  end(of, op);
   if (of.is(Slot::closing)) [[unlikely]]
     return finished_closing(of, channel, completion);
   if (is_told) return false;
   switch (operation) {
     case Operation::receive:
       of.clear(Slot::armed);
-      heard(of, error);
+      on_receive_packet(of, error);
       return of.is(Slot::wants_receive) && !of.is(Slot::queued) &&
              perform_receive(of, channel, completion);
     case Operation::send:
@@ -299,7 +299,7 @@ bool Poller::finished(const OVERLAPPED_ENTRY& packet, Completion& completion) {
 
 // Whatever it brought, nobody wants it any more; with the last one the socket can be closed.
 bool Poller::finished_closing(Slot& slot, Channel channel, Completion& completion) {
-  if (slot.acts > 0) return false;
+  if (slot.operations > 0) return false;
   ::closesocket(std::exchange(slot.handle, INVALID_SOCKET));
   return perform(slot, channel, completion);
 }
@@ -337,9 +337,9 @@ bool Poller::perform_told(const Told& told, Completion& completion) {
 // One thing that a slot has to tell beside packets.
 bool Poller::perform(Slot& slot, Channel channel, Completion& completion) {
   if (slot.is(Slot::closing)) {
-    if (slot.acts > 0) return false;  // with the last packet, then
+    if (slot.operations > 0) return false;  // with the last packet, then
     fill(completion, Operation::close, slot, channel);
-    give_back(channel);
+    release(channel);
     return true;
   }
   if (slot.listening != nullptr) {

@@ -101,10 +101,10 @@ class Poller final {
   void back_off(Slot& slot, Channel channel);
   void end_backoff();
   void start_changed();
-  Act& begin(Slot& slot, Channel channel, Operation operation);
-  Begun begun(Slot& slot, Act& act, int error);
-  void end(Slot& slot, Act& act);
-  void give_back(Channel channel);
+  OverlappedOp& begin(Slot& slot, Channel channel, Operation operation);
+  Begun begun(Slot& slot, OverlappedOp& op, int error);
+  void end(Slot& slot, OverlappedOp& op);
+  void release(Channel channel);
   bool finished(const OVERLAPPED_ENTRY& packet, Completion& completion);
   bool finished_closing(Slot& slot, Channel channel, Completion& completion);
   bool next_queued(Completion& completion);
@@ -132,7 +132,7 @@ class Poller final {
 
   // receive.cpp
   void arm(Slot& slot, Channel channel);
-  void heard(Slot& slot, int error);
+  void on_receive_packet(Slot& slot, int error);
   bool perform_receive(Slot& slot, Channel channel, Completion& completion);
   bool receive_stream(Slot& slot, Channel channel, Completion& completion);
   bool receive_datagrams(Slot& slot, Channel channel, Completion& completion);
@@ -147,7 +147,7 @@ class Poller final {
   PollerCounters counters_;
   Time now_{};
   Port port_;
-  Acts acts_;
+  OverlappedPool overlapped_pool_;
   std::size_t receive_bytes_;
   std::size_t datagram_bytes_;
   std::unique_ptr<std::byte[]> receive_buffer_;

@@ -1,12 +1,12 @@
-// Act: one operation that the kernel has been asked for, from its start until its packet was taken
-// from the port. Acts: the memory of all of them.
+// OverlappedOp: one operation that the kernel has been asked for, from its start until its packet
+// was taken from the port. OverlappedPool: the memory of all of them.
 //
-//     take() ──► the call ──► pending ──────────► packet ──► give_back()
-//                  ├────────► done, and no packet will come ────┤
-//                  └────────► failed, and no packet will come ──┘
+//     take() ──► the call ──► pending ──────────► packet ──► release()
+//                  ├────────► done, and no packet will come ─────┤
+//                  └────────► failed, and no packet will come ───┘
 //
-//   The kernel writes to an act until its packet is taken, whatever happens to the socket
-//   meanwhile: closing and cancelling only begin to end it. So an act belongs to nobody else until
+//   The kernel writes to an operation until its packet is taken, whatever happens to the socket
+//   meanwhile: closing and cancelling only begin to end it. So it belongs to nobody else until
 //   then, its memory is never given back to the system while the poller lives, and a guard before
 //   and behind what the kernel writes shows whether it kept to its place.
 //
@@ -25,8 +25,8 @@
 
 namespace tern::iocp {
 
-// A guard has one value while its act is under way and another while it rests, so that a packet of
-// an act that is over is noticed as well.
+// A guard has one value while its operation is under way and another while it is free, so that a
+// packet of an operation that is over is noticed as well.
 class Guard {
  public:
   void rise() { value_ = raised; }
@@ -40,7 +40,7 @@ class Guard {
   std::uint64_t value_ = fallen;
 };
 
-struct Act {
+struct OverlappedOp {
   Guard front;
   OVERLAPPED overlapped{};
   DWORD flags = 0;  // of a receive, which may be told at its end
@@ -48,44 +48,44 @@ struct Act {
   Channel channel;
   Operation operation = Operation::close;
   bool is_told = false;  // its result was known at once, only its packet is outstanding
-  Act* next_free = nullptr;
+  OverlappedOp* next_free = nullptr;
   SOCKET accepting = INVALID_SOCKET;    // of an accept: the socket that will be the connection
   std::unique_ptr<std::byte[]> memory;  // what the kernel uses beside the caller's bytes
 
   // The kernel is done with it, though its packet may not be in the port yet.
   bool has_ended() const { return HasOverlappedIoCompleted(&overlapped); }
 
-  static Act& of(OVERLAPPED& overlapped) {
-    return *reinterpret_cast<Act*>(reinterpret_cast<std::byte*>(&overlapped) -
-                                   offsetof(Act, overlapped));
+  static OverlappedOp& of(OVERLAPPED& overlapped) {
+    return *reinterpret_cast<OverlappedOp*>(reinterpret_cast<std::byte*>(&overlapped) -
+                                            offsetof(OverlappedOp, overlapped));
   }
 };
 
-class Acts {
+class OverlappedPool {
  public:
-  Act& take(Channel channel, Operation operation) {
+  OverlappedOp& take(Channel channel, Operation operation) {
     if (free_ == nullptr) grow();
-    Act& act = *free_;
-    free_ = act.next_free;
-    act.overlapped = {};
-    act.flags = 0;
-    act.front.rise();
-    act.back.rise();
-    act.channel = channel;
-    act.operation = operation;
-    act.is_told = false;
+    OverlappedOp& op = *free_;
+    free_ = op.next_free;
+    op.overlapped = {};
+    op.flags = 0;
+    op.front.rise();
+    op.back.rise();
+    op.channel = channel;
+    op.operation = operation;
+    op.is_told = false;
     ++under_way_;
-    return act;
+    return op;
   }
 
   // REQUIRES that the kernel is done with it.
-  void give_back(Act& act) {
-    assert(act.front.is_raised() && act.back.is_raised() && "the kernel wrote beside an act");
-    act.front.fall();
-    act.back.fall();
-    act.memory.reset();
-    act.next_free = free_;
-    free_ = &act;
+  void release(OverlappedOp& op) {
+    assert(op.front.is_raised() && op.back.is_raised() && "the kernel wrote beside an operation");
+    op.front.fall();
+    op.back.fall();
+    op.memory.reset();
+    op.next_free = free_;
+    free_ = &op;
     --under_way_;
   }
 
@@ -93,22 +93,22 @@ class Acts {
 
   // The kernel may still write to some of them: their memory is left to it for good.
   void abandon() {
-    for (std::unique_ptr<Act[]>& chunk : chunks_) (void)chunk.release();
+    for (std::unique_ptr<OverlappedOp[]>& chunk : chunks_) (void)chunk.release();
   }
 
  private:
-  static constexpr std::size_t chunk_acts = 64;
+  static constexpr std::size_t chunk_operations = 64;
 
   void grow() {
-    chunks_.push_back(std::make_unique<Act[]>(chunk_acts));
-    for (std::size_t i = 0; i < chunk_acts; ++i) {
+    chunks_.push_back(std::make_unique<OverlappedOp[]>(chunk_operations));
+    for (std::size_t i = 0; i < chunk_operations; ++i) {
       chunks_.back()[i].next_free = free_;
       free_ = &chunks_.back()[i];
     }
   }
 
-  std::vector<std::unique_ptr<Act[]>> chunks_;
-  Act* free_ = nullptr;
+  std::vector<std::unique_ptr<OverlappedOp[]>> chunks_;
+  OverlappedOp* free_ = nullptr;
   std::size_t under_way_ = 0;
 };
 

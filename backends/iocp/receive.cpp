@@ -33,25 +33,24 @@ void Poller::receive(Channel channel) {
 // datagram no bytes would be an error of the kind that brings a packet on some systems and none on
 // others; it is looked at, without taking it, in a place that nobody reads and all channels share.
 void Poller::arm(Slot& slot, Channel channel) {
-  Act& act = begin(slot, channel, Operation::receive);
+  OverlappedOp& op = begin(slot, channel, Operation::receive);
   slot.set(Slot::armed);
   WSABUF room{0, nullptr};
   if (slot.kind == SocketKind::datagram) {
     room = {look_bytes, reinterpret_cast<char*>(look_room_.get())};
-    act.flags = MSG_PEEK;
+    op.flags = MSG_PEEK;
   }
-  const int result =
-      ::WSARecv(slot.handle, &room, 1, nullptr, &act.flags, &act.overlapped, nullptr);
+  const int result = ::WSARecv(slot.handle, &room, 1, nullptr, &op.flags, &op.overlapped, nullptr);
   const int error = result == 0 ? 0 : ::WSAGetLastError();
-  if (begun(slot, act, error) == Begun::pending) return;
+  if (begun(slot, op, error) == Begun::pending) return;
   slot.clear(Slot::armed);
   if (is_lack_of_room(error)) return back_off(slot, channel);
-  heard(slot, error);
+  on_receive_packet(slot, error);
   enqueue(slot, channel, ready_);
 }
 
 // No bytes have come, which says nothing: whether it is the end is for the plain call to find out.
-void Poller::heard(Slot& slot, int error) {
+void Poller::on_receive_packet(Slot& slot, int error) {
   slot.set(Slot::readable);
   // Cancelled by nobody of ours: its thread has ended, and there is nothing to tell.
   if (error != WSA_OPERATION_ABORTED) slot.receive_error = error;

@@ -34,14 +34,14 @@ std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
   }
   if (offered == 0) return 0;
   ++counters_.send_calls;
-  Act& act = begin(sending, channel, Operation::send);
+  OverlappedOp& op = begin(sending, channel, Operation::send);
   DWORD sent = 0;
   const int result = ::WSASend(sending.handle, parts.data(), static_cast<DWORD>(count), &sent, 0,
-                               &act.overlapped, nullptr);
+                               &op.overlapped, nullptr);
   const int error = result == 0 ? 0 : ::WSAGetLastError();
   // Done at once: the bytes are the kernel's, whether or not there will be a packet about it.
-  if (error == 0) act.is_told = true;
-  const Begun begun_so = begun(sending, act, error);
+  if (error == 0) op.is_told = true;
+  const Begun begun_so = begun(sending, op, error);
   if (error == 0) {
     counters_.sent_bytes += sent;
     if (sent == offered) return sent;
@@ -87,19 +87,19 @@ bool Poller::finished_send(Slot& slot, Channel channel, std::size_t count, int e
 // Nothing says when there is room for datagrams, so one that finds none is copied, and its sending
 // left to the kernel. 0 or an error.
 int Poller::send_copy(Slot& slot, Channel channel, const Datagram& datagram) {
-  Act& act = begin(slot, channel, Operation::send);
-  act.memory.reset(new std::byte[datagram.bytes.size() + 1]);
+  OverlappedOp& op = begin(slot, channel, Operation::send);
+  op.memory.reset(new std::byte[datagram.bytes.size() + 1]);
   if (!datagram.bytes.empty()) {
-    std::memcpy(act.memory.get(), datagram.bytes.data(), datagram.bytes.size());
+    std::memcpy(op.memory.get(), datagram.bytes.data(), datagram.bytes.size());
   }
-  WSABUF copy{static_cast<ULONG>(datagram.bytes.size()), reinterpret_cast<char*>(act.memory.get())};
+  WSABUF copy{static_cast<ULONG>(datagram.bytes.size()), reinterpret_cast<char*>(op.memory.get())};
   const bool is_connected = datagram.peer.family() == Family::none;
   const winsock::Address address(datagram.peer);
   const int result =
       ::WSASendTo(slot.handle, &copy, 1, nullptr, 0, is_connected ? nullptr : address.get(),
-                  is_connected ? 0 : address.size, &act.overlapped, nullptr);
+                  is_connected ? 0 : address.size, &op.overlapped, nullptr);
   const int error = result == 0 ? 0 : ::WSAGetLastError();
-  switch (begun(slot, act, error)) {
+  switch (begun(slot, op, error)) {
     case Begun::pending:
       slot.set(Slot::sending);
       return 0;

@@ -16,7 +16,7 @@ namespace tern::iocp {
 // What a listener has beside: what was accepted and not handed out yet.
 struct Listening {
   Family family = Family::none;
-  std::vector<const Act*> posted;  // accepts under way
+  std::vector<const OverlappedOp*> posted;  // accepts under way
   std::deque<SOCKET> accepted;
 };
 
@@ -43,8 +43,8 @@ struct Slot {
   std::unique_ptr<Listening> listening;
   std::uint32_t generation = 0;
   std::uint32_t next_free = Channel::no_index;
-  int receive_error = 0;   // told by an operation, behind the bytes that are there
-  std::uint16_t acts = 0;  // under way; the socket is closed when there is none
+  int receive_error = 0;         // told by an operation, behind the bytes that are there
+  std::uint16_t operations = 0;  // under way; the socket is closed when there is none
   std::uint16_t flags = 0;
   SocketKind kind = SocketKind::none;
 };
