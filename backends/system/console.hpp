@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace tern::tool {
+namespace tern::system {
 
 enum class Stream : int { input = 0, output = 1, error = 2 };
 
@@ -85,4 +85,4 @@ std::error_code write_output(std::span<const std::byte> bytes, Interrupt& interr
 // Writes all of `text` in as few calls as possible; nothing interrupts it.
 std::error_code write_all(Stream stream, std::string_view text);
 
-}  // namespace tern::tool
+}  // namespace tern::system

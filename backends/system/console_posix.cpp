@@ -13,7 +13,7 @@
 
 #include "backends/system/console.hpp"
 
-namespace tern::tool {
+namespace tern::system {
 namespace {
 
 // A pipe that poll(2) calls writable takes at least this much without blocking (PIPE_BUF is at
@@ -40,7 +40,7 @@ std::atomic<bool> has_terminal_before{false};
 
 TerminalInput::TerminalInput(Mode mode) {
   termios settings{};
-  if (!tool::is_terminal(Stream::input) || ::tcgetattr(STDIN_FILENO, &settings) != 0) return;
+  if (!system::is_terminal(Stream::input) || ::tcgetattr(STDIN_FILENO, &settings) != 0) return;
   state_ = std::make_unique<State>(State{settings});
   terminal_before = settings;
   has_terminal_before = true;
@@ -185,4 +185,4 @@ std::error_code write_all(Stream stream, std::string_view text) {
   return {};
 }
 
-}  // namespace tern::tool
+}  // namespace tern::system

@@ -13,7 +13,7 @@
 
 #include "backends/system/console.hpp"
 
-namespace tern::tool {
+namespace tern::system {
 namespace {
 
 constexpr std::size_t piece_bytes_max = 65'536;
@@ -232,4 +232,4 @@ std::error_code write_all(Stream stream, std::string_view text) {
   return {};
 }
 
-}  // namespace tern::tool
+}  // namespace tern::system

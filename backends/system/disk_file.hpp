@@ -9,7 +9,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace tern::tool {
+namespace tern::system {
 
 class DiskFile {
  public:
@@ -43,4 +43,4 @@ class LockFile {
 // Makes the names of files in it, new and changed ones, survive a crash.
 std::error_code sync_directory(const std::string& path);
 
-}  // namespace tern::tool
+}  // namespace tern::system

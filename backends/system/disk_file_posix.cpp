@@ -6,7 +6,7 @@
 
 #include "backends/system/disk_file.hpp"
 
-namespace tern::tool {
+namespace tern::system {
 namespace {
 
 std::error_code last_error() { return {errno, std::generic_category()}; }
@@ -62,4 +62,4 @@ std::error_code sync_directory(const std::string& path) {
   return error;
 }
 
-}  // namespace tern::tool
+}  // namespace tern::system

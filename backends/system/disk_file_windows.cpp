@@ -8,7 +8,7 @@
 
 #include "backends/system/disk_file.hpp"
 
-namespace tern::tool {
+namespace tern::system {
 namespace {
 
 std::error_code last_error() { return {errno, std::generic_category()}; }
@@ -60,4 +60,4 @@ LockFile::~LockFile() { ::_close(descriptor_); }
 // NTFS writes names to its own journal.
 std::error_code sync_directory(const std::string&) { return {}; }
 
-}  // namespace tern::tool
+}  // namespace tern::system

@@ -122,7 +122,7 @@ int fail(const std::string& where, ExitCode code, std::string message) {
   if (message.empty()) return code;
   std::replace(message.begin(), message.end(), '\n', ' ');
   [[maybe_unused]] const auto error =
-      write_all(Stream::error, fmt::format("{}: {}\n", where, message));
+      write_all(system::Stream::error, fmt::format("{}: {}\n", where, message));
   return code;
 }
 
@@ -174,7 +174,7 @@ int parse_and_run(CLI::App& whole, const int& exit_code, int argc, char** argv) 
 }
 
 int run(int argc, char** argv) {
-  fill_closed_streams();
+  system::fill_closed_streams();
   CLI::App whole(
       "Tern: servers on each kernel's own I/O, and the tools to talk to and measure them.", "tern");
   int exit_code = exit_success;
@@ -193,7 +193,7 @@ int run(int argc, char** argv) {
   }
   if (argc > 0) set_program(argv[0]);
   if (argc < 2) {
-    [[maybe_unused]] const auto error = write_all(Stream::error, whole.help());
+    [[maybe_unused]] const auto error = write_all(system::Stream::error, whole.help());
     return exit_usage;
   }
 

@@ -27,8 +27,8 @@ ChatHistory::ChatHistory(const ChatHistoryOptions& options)
   };
   try {
     std::filesystem::create_directories(options.directory);
-    lock_ = std::make_unique<LockFile>(options.directory + "/lock");
-    file_ = std::make_shared<DiskFile>(path_);
+    lock_ = std::make_unique<system::LockFile>(options.directory + "/lock");
+    file_ = std::make_shared<system::DiskFile>(path_);
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::device_or_resource_busy) {
       throw refuse("another server uses it; give each a directory of its own");
@@ -113,7 +113,7 @@ void ChatHistory::rewrite(std::string_view records) {
   try {
     std::error_code error;
     {
-      DiskFile fresh(fresh_path);
+      system::DiskFile fresh(fresh_path);
       error = fresh.truncate(0);
       if (!error) error = fresh.append(records);
       if (!error && options_.sync < Duration::max()) error = fresh.sync();
@@ -126,9 +126,9 @@ void ChatHistory::rewrite(std::string_view records) {
     const std::lock_guard lock(mutex_);
     file_.reset();  // some systems rename no open file
     std::filesystem::rename(fresh_path, path_, error);
-    file_ = std::make_shared<DiskFile>(path_);
+    file_ = std::make_shared<system::DiskFile>(path_);
     if (error) throw std::system_error(error);
-    if (options_.sync < Duration::max()) sync_directory(options_.directory);
+    if (options_.sync < Duration::max()) system::sync_directory(options_.directory);
   } catch (const std::system_error& error) {
     return failed(error.code());  // if there is no file now, the next attempt makes one
   }
@@ -146,7 +146,7 @@ void ChatHistory::sync_now_and_then() {
     changed_.wait(lock, [this] { return is_dirty_ || ended_; });
     if (changed_.wait_for(lock, options_.sync, [this] { return ended_; })) return;
     is_dirty_ = false;
-    const std::shared_ptr<DiskFile> file = file_;
+    const std::shared_ptr<system::DiskFile> file = file_;
     lock.unlock();
     const std::error_code error = file == nullptr ? std::error_code() : file->sync();
     if (error) {

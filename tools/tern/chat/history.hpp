@@ -51,9 +51,9 @@ class ChatHistory final : public chat::Journal {
 
   const ChatHistoryOptions options_;
   const std::string path_;
-  std::unique_ptr<LockFile> lock_;
-  std::shared_ptr<DiskFile> file_;  // null while it has failed and cannot be opened
-  std::uint64_t bytes_ = 0;         // good ones
+  std::unique_ptr<system::LockFile> lock_;
+  std::shared_ptr<system::DiskFile> file_;  // null while it has failed and cannot be opened
+  std::uint64_t bytes_ = 0;                 // good ones
   std::uint64_t bytes_wanted_max_;
   bool has_failed_ = false;
   Time retry_at_{};

@@ -100,12 +100,12 @@ namespace {
 
 // One line, without its end.
 std::string read_password(const std::string& name) {
-  const TerminalInput hidden(TerminalInput::Mode::hidden);
+  const system::TerminalInput hidden(system::TerminalInput::Mode::hidden);
   if (hidden.is_terminal()) {
     [[maybe_unused]] const auto ignored =
-        write_all(Stream::error, fmt::format("password for {}: ", name));
+        write_all(system::Stream::error, fmt::format("password for {}: ", name));
   }
-  Interrupt interrupt;
+  system::Interrupt interrupt;
   std::string text;
   std::array<std::byte, 256> piece{};
   std::error_code error;
@@ -119,7 +119,7 @@ std::string read_password(const std::string& name) {
     text.append(reinterpret_cast<const char*>(piece.data()), count);
   }
   if (hidden.is_terminal()) [[maybe_unused]]
-    const auto ignored = write_all(Stream::error, "\n");
+    const auto ignored = write_all(system::Stream::error, "\n");
   text.resize(std::min(text.find('\n'), text.size()));
   if (text.ends_with('\r')) text.pop_back();
   return text;

@@ -78,9 +78,10 @@ std::string json_text(std::string_view text) {
 }
 
 void write_json(std::string_view level, std::string_view message) {
-  [[maybe_unused]] const auto error = write_all(
-      Stream::error, fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"message\":\"{}\"}}\n",
-                                 time_stamp(), level, json_text(message)));
+  [[maybe_unused]] const auto error =
+      write_all(system::Stream::error,
+                fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"message\":\"{}\"}}\n",
+                            time_stamp(), level, json_text(message)));
 }
 
 struct Advice {
@@ -165,7 +166,7 @@ bool log_enabled(LogLevel level) { return level >= least_level.load(std::memory_
 void log_line(LogLevel level, std::string_view message) {
   if (!log_enabled(level)) return;
   if (is_json) return write_json(level_text(level).name, message);
-  static const bool coloured = wants_colour(Stream::error);
+  static const bool coloured = wants_colour(system::Stream::error);
   const LevelText text = level_text(level);
   const bool tinted = coloured && !text.colour.empty();
   std::string line = fmt::format("{} {}{:<7}{} ", time_stamp(), tinted ? text.colour : "",
@@ -174,13 +175,13 @@ void log_line(LogLevel level, std::string_view message) {
   line += '\n';
   // One write a line, so that lines of several threads do not mix. A log that cannot be written is
   // no reason to stop serving.
-  [[maybe_unused]] const auto error = write_all(Stream::error, line);
+  [[maybe_unused]] const auto error = write_all(system::Stream::error, line);
 }
 
 void print_notice(std::string_view line) {
   if (is_json) return write_json("info", line);
   [[maybe_unused]] const auto error =
-      write_all(Stream::error, fmt::format("{} {}\n", time_stamp(), line));
+      write_all(system::Stream::error, fmt::format("{} {}\n", time_stamp(), line));
 }
 
 const std::string& program() { return program_name; }
@@ -188,7 +189,7 @@ const std::string& program() { return program_name; }
 void set_program(std::string name) { program_name = std::move(name); }
 
 void print(std::string_view text) {
-  if (const auto error = write_all(Stream::output, text)) {
+  if (const auto error = write_all(system::Stream::output, text)) {
     throw CommandError(exit_failure,
                        fmt::format("cannot write to standard output: {}", describe(error)));
   }

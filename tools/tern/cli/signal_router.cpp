@@ -25,7 +25,8 @@ int signal_number(Signal signal) {
 }  // namespace
 
 SignalGate::SignalGate()
-    : ignores_hangup_(ignores_hangup()), watcher_([this](Signal signal) { signalled(signal); }) {}
+    : ignores_hangup_(system::ignores_hangup()),
+      watcher_([this](Signal signal) { signalled(signal); }) {}
 
 void SignalGate::set(Handler handler) {
   const std::lock_guard lock(mutex_);
@@ -49,7 +50,7 @@ void SignalGate::signalled(Signal signal) {
   if (signal == Signal::hangup && ignores_hangup_) return;
   if (handler_ == nullptr || std::exchange(seen_, true)) {
     log(LogLevel::debug, "ending at once on signal {}", signal_number(signal));
-    TerminalInput::restore();
+    system::TerminalInput::restore();
     std::_Exit(128 + signal_number(signal));
   }
   handler_(signal);

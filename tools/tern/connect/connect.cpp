@@ -79,7 +79,7 @@ void add_connect(CLI::App& app, int& exit_code) {
                "silence that ends the session after the quit word, and over UDP after the input");
   add_tls_client_options(app, settings->tls);
   // At a terminal the user wants to know that the connection stands; in a pipe it would be noise.
-  add_log_options(app, is_terminal(Stream::input) ? LogLevel::info : LogLevel::warning);
+  add_log_options(app, is_terminal(system::Stream::input) ? LogLevel::info : LogLevel::warning);
   app.footer(std::string(manual));
   app.callback([settings, &exit_code] { exit_code = run_connect(*settings); });
 }

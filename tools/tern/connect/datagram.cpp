@@ -52,7 +52,7 @@ class DatagramSession final : public ConnectSession, private DatagramProtocol {
   void failed(DatagramSocket&, const std::error_code& error) override {
     error_ = error;
     ++bounced_datagrams_;
-    if (is_terminal(Stream::input)) {
+    if (is_terminal(system::Stream::input)) {
       log(LogLevel::warning, "{} ({}): {}", name(), peer_.to_string(), describe(error));
     }
     if (ending_ && received_datagrams_ == 0) give_up();

@@ -13,7 +13,7 @@ void ConnectSession::finish() const {
 }
 
 void ConnectSession::read_input() {
-  if (is_editable()) {
+  if (system::is_editable()) {
     editing_ = std::make_unique<Editing>();
     show();
   }
@@ -117,7 +117,7 @@ void ConnectSession::input_taken(std::size_t bytes) {
 }
 
 void ConnectSession::show() {
-  write(editing_->editor.shown(terminal_columns()));
+  write(editing_->editor.shown(system::terminal_columns()));
   editing_->is_shown = true;
 }
 
@@ -138,7 +138,7 @@ void ConnectSession::output(std::span<const std::byte> bytes) {
   if (awaiting_silence_) await_silence();
   if (editing_ != nullptr) {
     std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    static const bool has_colour = wants_colour(Stream::output);
+    static const bool has_colour = wants_colour(system::Stream::output);
     if (has_colour) text = coloured(text);
     const bool was_shown = editing_->is_shown;
     hide();

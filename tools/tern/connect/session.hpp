@@ -79,7 +79,7 @@ class ConnectSession {
  private:
   // At a terminal lines are edited here, and what comes does not tear the one that is being typed.
   struct Editing {
-    TerminalInput terminal{TerminalInput::Mode::by_keys};
+    system::TerminalInput terminal{system::TerminalInput::Mode::by_keys};
     LineEditor editor{"> "};
     std::size_t held_bytes = 0;  // keys of lines that have arrived, and are not taken yet
     bool is_shown = false;
@@ -91,7 +91,7 @@ class ConnectSession {
   void hide();
   void write(std::string_view text);
 
-  Interrupt interrupt_;
+  system::Interrupt interrupt_;
   std::unique_ptr<Editing> editing_;  // null: standard input is as it is
   CallbackTimer silence_timer_;
   bool awaiting_silence_ = false;

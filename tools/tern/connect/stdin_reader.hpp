@@ -46,7 +46,7 @@ class Input {
   std::function<void(const std::error_code&)> ended_;
   bool stopped_ = false;  // the reactor's thread only
 
-  Interrupt interrupt_;
+  system::Interrupt interrupt_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t outstanding_bytes_ = 0;

@@ -52,7 +52,7 @@ class StreamSession final : public ConnectSession, private Protocol {
 
  private:
   void opened(Connection& connection) override {
-    if (is_terminal(Stream::input)) {
+    if (is_terminal(system::Stream::input)) {
       const std::string word =
           settings_.quit_word.empty() ? "" : fmt::format("'{}' or ", settings_.quit_word);
       log(LogLevel::info, "connected to {}; {}Ctrl-D ends", connection.peer().to_string(), word);

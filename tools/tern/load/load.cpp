@@ -29,7 +29,7 @@ constexpr std::uint64_t first_rate = 1000;  // of --find-max
 class ProgressLine {
  public:
   ProgressLine(const LoadPlan& plan, bool wanted)
-      : plan_(plan), shown_(wanted && is_terminal(Stream::error)) {}
+      : plan_(plan), shown_(wanted && is_terminal(system::Stream::error)) {}
   ~ProgressLine() { write("\r\x1b[K"); }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
@@ -48,7 +48,7 @@ class ProgressLine {
  private:
   void write(const std::string& text) const {
     if (!shown_) return;
-    [[maybe_unused]] const auto error = write_all(Stream::error, text);
+    [[maybe_unused]] const auto error = write_all(system::Stream::error, text);
   }
 
   const LoadPlan& plan_;
@@ -121,12 +121,12 @@ void report(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
     if (plan.options.json_path != "-" && plan.options.hdr_path != "-") {
       print(summary);
     } else {
-      [[maybe_unused]] const auto error = write_all(Stream::error, summary);
+      [[maybe_unused]] const auto error = write_all(system::Stream::error, summary);
     }
   }
   if (exit_code != exit_success) {
     [[maybe_unused]] const auto error =
-        write_all(Stream::error, failure_line(plan, outcome, exit_code));
+        write_all(system::Stream::error, failure_line(plan, outcome, exit_code));
   }
   write_results(plan, outcome);
 }
@@ -157,7 +157,7 @@ void show_probe(const LoadPlan& plan, const LoadOutcome& outcome, bool held) {
       plan.options.find_max->finding(result),
       result.errors.total() == 0 ? "no errors" : fmt::format("{} errors", result.errors.total()),
       held ? "holds" : "does not hold");
-  [[maybe_unused]] const auto error = write_all(Stream::error, text);
+  [[maybe_unused]] const auto error = write_all(system::Stream::error, text);
 }
 
 // What the search for the highest rate came to.
@@ -233,9 +233,9 @@ int find_max(const LoadOptions& options) {
   report(found.plan, found.outcome, exit_code);
   if (exit_code == exit_success && options.quiet) return exit_code;
   const bool is_free = options.json_path != "-" && options.hdr_path != "-";
-  [[maybe_unused]] const auto error =
-      write_all(exit_code == exit_success && is_free ? Stream::output : Stream::error,
-                finding_line(found, options.find_max->text));
+  [[maybe_unused]] const auto error = write_all(
+      exit_code == exit_success && is_free ? system::Stream::output : system::Stream::error,
+      finding_line(found, options.find_max->text));
   return exit_code;
 }
 
