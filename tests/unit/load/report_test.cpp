@@ -1,16 +1,13 @@
-// What is printed and written: JSON, the summary, and what is read from /proc.
+// What is printed and written: JSON, the summary.
 #include "tools/tern/load/report.hpp"
 
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <string>
 
 #include "src/support/json_writer.hpp"
 #include "support/temporary_path.hpp"
-#include "tools/tern/load/process.hpp"
 
 namespace {
 
@@ -166,42 +163,6 @@ TEST_CASE("load result: parts of a run are merged into its whole") {
   CHECK(whole.measure.messages == 10);
   CHECK(whole.errors.total() == 1);
   CHECK(whole.errors.example(LoadError::connect_refused) == "connection 1");
-}
-
-// A process as /proc shows it, in a directory of its own.
-class FakeProcess {
- public:
-  FakeProcess() { std::filesystem::create_directories(root_.string() + "/77"); }
-  ~FakeProcess() { std::filesystem::remove_all(root_.string()); }
-  FakeProcess(const FakeProcess&) = delete;
-  FakeProcess& operator=(const FakeProcess&) = delete;
-
-  void write(const std::string& name, const std::string& text) const {
-    const std::filesystem::path path = root_.string() + "/77/" + name;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path) << text;
-  }
-  ServerProcess process() const { return ServerProcess(77, root_.string()); }
-  const std::string& root() const { return root_.string(); }
-
- private:
-  tern::test::TemporaryPath root_;
-};
-
-TEST_CASE("server process: the time of all threads, in nanoseconds where the kernel has them") {
-  const FakeProcess fake;
-  CHECK(fake.process().exists());
-  CHECK_FALSE(ServerProcess(78, fake.root()).exists());
-  CHECK_FALSE(fake.process().cpu_s());
-  CHECK_FALSE(fake.process().resident_bytes());
-
-  fake.write("stat", "77 (a) name (with) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 1 0");
-  CHECK(*fake.process().cpu_s() == doctest::Approx(3.0));
-  fake.write("task/77/schedstat", "1500000000 12 3\n");
-  fake.write("task/78/schedstat", "250000000 12 3\n");
-  CHECK(*fake.process().cpu_s() == doctest::Approx(1.75));
-  fake.write("status", "Name:\tx\nVmPeak:\t  9000 kB\nVmRSS:\t    2048 kB\n");
-  CHECK(*fake.process().resident_bytes() == 2048 * 1024);
 }
 
 }  // namespace

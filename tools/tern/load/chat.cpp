@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "backends/system/proc_stats.hpp"
 #include "src/chat/doors/lines/lines.hpp"
 #include "src/support/json_writer.hpp"
 #include "tern/connector.hpp"
@@ -15,7 +16,6 @@
 #include "tools/tern/cli/signal_router.hpp"
 #include "tools/tern/cli/units.hpp"
 #include "tools/tern/load/histogram.hpp"
-#include "tools/tern/load/process.hpp"
 #include "tools/tern/load/report.hpp"
 #include "tools/tern/load/result_file.hpp"
 #include "tools/tern/load/traffic.hpp"
@@ -57,7 +57,7 @@ class ChatLoad final : public Protocol {
   int run() {
     SignalGate signals;
     raise_descriptor_limit();
-    sharpen_timers();
+    system::sharpen_timers();
     const SignalGate::Scope stop_on_signal(
         signals, [this](Signal) { reactor_.post([this] { interrupt(); }); });
     patience_timer_.arm_after(reactor_, options_.timeout);
@@ -345,7 +345,7 @@ class ChatLoad final : public Protocol {
   const LoadOptions& options_;
   const std::uint64_t lines_per_second_;
   const Endpoint endpoint_;
-  const ServerProcess server_;
+  const system::ServerProcess server_;
   Limits limits_;
   std::vector<Member> members_;
   std::vector<Room> rooms_;
@@ -394,7 +394,7 @@ int load_chat(const LoadOptions& options, const ChatLoadOptions& chat) {
     refuse(fmt::format("-s {} is no length of a chat's line; write {} to {}", options.message_bytes,
                        line_bytes_min, chat::line_bytes_max));
   }
-  if (options.server_pid != 0 && !ServerProcess(options.server_pid).exists()) {
+  if (options.server_pid != 0 && !system::ServerProcess(options.server_pid).exists()) {
     refuse(fmt::format("--server-pid {}: there is no such process", options.server_pid));
   }
   check_result_file("--json", options.json_path);

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "backends/system/proc_stats.hpp"
 #include "tern/process.hpp"
 #include "tools/tern/cli/address.hpp"
 #include "tools/tern/cli/common.hpp"
-#include "tools/tern/load/process.hpp"
 #include "tools/tern/load/result_file.hpp"
 
 namespace tern::tool {
@@ -55,7 +55,7 @@ std::uint64_t LoadPlan::descriptors_needed() const {
 }
 
 LoadPlan make_load_plan(const LoadOptions& options) {
-  if (options.server_pid != 0 && !ServerProcess(options.server_pid).exists()) {
+  if (options.server_pid != 0 && !system::ServerProcess(options.server_pid).exists()) {
     throw CommandError(exit_usage,
                        fmt::format("--server-pid {}: there is no such process; give the number "
                                    "that `pgrep` shows for the server",

@@ -14,7 +14,7 @@
 #include "tern/version.hpp"
 #include "tools/tern/cli/common.hpp"
 #include "tools/tern/cli/units.hpp"
-#include "tools/tern/load/process.hpp"
+#include "tools/tern/load/environment.hpp"
 
 namespace tern::tool {
 namespace {

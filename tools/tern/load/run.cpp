@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "backends/system/proc_stats.hpp"
 #include "tern/process.hpp"
 #include "tools/tern/cli/common.hpp"
-#include "tools/tern/load/process.hpp"
 #include "tools/tern/load/worker.hpp"
 
 namespace tern::tool {
@@ -51,7 +51,7 @@ class LoadRun final : public LoadEvents {
   Reading read() const;
 
   const LoadPlan& plan_;
-  ServerProcess server_;
+  system::ServerProcess server_;
 
   std::mutex mutex_;  // for all below
   std::condition_variable changed_;
@@ -178,7 +178,7 @@ LoadOutcome LoadRun::collect() const {
 }
 
 LoadOutcome LoadRun::run(const std::function<void(const LoadProgress&)>& show_progress) {
-  if (plan_.options.is_open_loop()) sharpen_timers();
+  if (plan_.options.is_open_loop()) system::sharpen_timers();
   make_workers();
   lead(show_progress);
   for (const auto& worker : workers_) worker->join();

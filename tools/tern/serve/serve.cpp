@@ -2,10 +2,11 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
+#include <optional>
 #include <thread>
 
+#include "backends/system/proc_stats.hpp"
 #include "tern/process.hpp"
 #include "tools/tern/cli/address.hpp"
 #include "tools/tern/cli/common.hpp"
@@ -69,14 +70,12 @@ std::function<void(const std::error_code&)> limited_warning() {
   };
 }
 
-// Linux shortens the queue without a word (listen(2)); where the file does not exist, nothing is
-// known and nothing is said.
+// Where the system does not tell its limit, nothing is said.
 void check_backlog(int backlog) {
-  std::ifstream file("/proc/sys/net/core/somaxconn");
-  int most = 0;
-  if (file >> most && most < backlog) {
+  const std::optional<int> most = system::backlog_max();
+  if (most && *most < backlog) {
     log(LogLevel::warning, "backlog {} is more than this system allows: {} is in force", backlog,
-        most);
+        *most);
   }
 }
 

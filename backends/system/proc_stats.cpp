@@ -1,4 +1,4 @@
-#include "tools/tern/load/process.hpp"
+#include "backends/system/proc_stats.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -6,10 +6,7 @@
 #include <sstream>
 #include <system_error>
 
-#include "tern/process.hpp"
-#include "tools/tern/commit.hpp"
-
-namespace tern::tool {
+namespace tern::system {
 namespace {
 
 // USER_HZ, which every Linux since 2.6 shows to programs as 100.
@@ -110,29 +107,24 @@ std::optional<std::uint64_t> ServerProcess::resident_bytes() const {
 }
 
 void sharpen_timers() {
-  // Of the thread that writes, and inherited by those it starts. proc_pid_timerslack_ns(5)
+  // Of the thread that writes, and inherited by those it starts.
   std::ofstream("/proc/self/timerslack_ns") << "1";
 }
 
-LoadEnvironment load_environment() {
-  LoadEnvironment environment;
-  const auto or_unknown = [](const std::string& text) { return text.empty() ? "unknown" : text; };
-  environment.kernel = or_unknown(first_line("/proc/sys/kernel/osrelease"));
-  environment.cpu_model = or_unknown(line_value("/proc/cpuinfo", "model name"));
-  environment.cpus_allowed = or_unknown(line_value("/proc/self/status", "Cpus_allowed_list"));
-  environment.governor =
-      or_unknown(first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
-  environment.commit = TERN_COMMIT;
-  environment.descriptors_max = raise_descriptor_limit().now;
-  environment.cpus = available_processors();
-#if defined(__clang__)
-  environment.compiler = "clang " __clang_version__;
-#elif defined(__GNUC__)
-  environment.compiler = "gcc " __VERSION__;
-#else
-  environment.compiler = "unknown";
-#endif
-  return environment;
+Machine this_machine() {
+  return {
+      .kernel = first_line("/proc/sys/kernel/osrelease"),
+      .cpu_model = line_value("/proc/cpuinfo", "model name"),
+      .cpus_allowed = line_value("/proc/self/status", "Cpus_allowed_list"),
+      .governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+  };
 }
 
-}  // namespace tern::tool
+std::optional<int> backlog_max(const std::string& root) {
+  std::istringstream value(first_line(root + "/sys/net/core/somaxconn"));
+  int most = 0;
+  if (!(value >> most)) return std::nullopt;
+  return most;
+}
+
+}  // namespace tern::system

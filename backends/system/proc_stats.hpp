@@ -1,7 +1,9 @@
-// ServerProcess: the processor time and memory of another process, where the system shows them as
-// files in /proc (Linux). Elsewhere nothing is known, and exists() is false.
+// What a system tells of processes and of itself in files: Linux, in /proc and /sys. Elsewhere
+// there are none, nothing is known, and nothing happens.
 //
-//   Sources: proc(5); Documentation/scheduler/sched-stats.rst of the Linux kernel.
+//   THREAD   any.
+//   SOURCES  proc(5); proc_pid_timerslack_ns(5); listen(2);
+//            Documentation/scheduler/sched-stats.rst of the Linux kernel.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +11,9 @@
 #include <string>
 #include <string_view>
 
-namespace tern::tool {
+namespace tern::system {
 
+// The processor time and memory of another process.
 class ServerProcess {
  public:
   // `root` is /proc, or a copy of it in tests.
@@ -35,20 +38,20 @@ class ServerProcess {
 };
 
 // Lets timers of threads that begin after this call fire when they are due; Linux otherwise adds up
-// to 50 us to save wakes. Nothing happens where the system has no such setting.
+// to 50 us to save wakes.
 void sharpen_timers();
 
-// What of the machine a reader of a result must know. "unknown" where the system does not say.
-struct LoadEnvironment {
+// What the machine is, for those who compare figures. Empty where the system does not say.
+struct Machine {
   std::string kernel;
   std::string cpu_model;
-  unsigned cpus = 0;         // that this process may run on
-  std::string cpus_allowed;  // which ones, such as "0-3,6"
+  std::string cpus_allowed;  // that this process may run on, such as "0-3,6"
   std::string governor;      // of the processors' clock
-  std::string compiler;
-  std::string commit;  // that this program was built from
-  std::uint64_t descriptors_max = 0;
 };
-LoadEnvironment load_environment();
+Machine this_machine();
 
-}  // namespace tern::tool
+// How many connections a listener may have waiting, whatever it asks for: the kernel shortens the
+// queue without a word.
+std::optional<int> backlog_max(const std::string& root = "/proc");
+
+}  // namespace tern::system
