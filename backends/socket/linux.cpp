@@ -13,6 +13,15 @@
 #include "backends/socket/posix.hpp"
 
 namespace tern::posix {
+
+const KeepAliveNumbers keep_alive_numbers{
+    .idle = {IPPROTO_TCP, TCP_KEEPIDLE},
+    .interval = {IPPROTO_TCP, TCP_KEEPINTVL},
+    .probes = {IPPROTO_TCP, TCP_KEEPCNT},
+};
+
+const OptionNumber reuse_port_number{SOL_SOCKET, SO_REUSEPORT};
+
 int open_socket(int family, int type) {
   return ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
@@ -35,23 +44,6 @@ ssize_t send_message(int fd, const msghdr& message) {
 }
 
 int connect_error(int errno_value) { return errno_value; }
-
-int set_keep_alive_times(int fd, const KeepAlive& times) {
-  const auto seconds = [](std::chrono::seconds value) {
-    return static_cast<int>(std::clamp<std::int64_t>(value.count(), 1, 32767));
-  };
-  const int idle = seconds(times.idle);
-  const int interval = seconds(times.interval);
-  const int probes = static_cast<int>(std::clamp<std::uint32_t>(times.probes, 1, 127));
-  if (::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) != 0) return -1;
-  if (::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval) != 0) return -1;
-  return ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-}
-
-int set_reuse_port(int fd) {
-  const int on = 1;
-  return ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-}
 
 void bind_address_only(int fd) {
   const int on = 1;

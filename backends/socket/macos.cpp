@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "backends/socket/one_by_one.hpp"
@@ -32,6 +31,15 @@ int prepared(int fd) {
 
 const int send_flags = 0;
 
+const KeepAliveNumbers keep_alive_numbers{
+    .idle = {IPPROTO_TCP, TCP_KEEPALIVE},
+    .interval = {IPPROTO_TCP, TCP_KEEPINTVL},
+    .probes = {IPPROTO_TCP, TCP_KEEPCNT},
+};
+
+// None: SO_REUSEPORT lets many listen and gives all connections to one of them.
+const OptionNumber reuse_port_number{};
+
 int open_socket(int family, int type) { return prepared(::socket(family, type, 0)); }
 
 int accept_socket(int listener) {
@@ -41,23 +49,6 @@ int accept_socket(int listener) {
   // The option is refused so when the client has gone since: that ends nobody but the client.
   if (fd < 0 && errno == EINVAL) errno = ECONNABORTED;
   return fd;
-}
-
-int set_keep_alive_times(int fd, const KeepAlive& times) {
-  const auto set = [fd](int name, std::int64_t value, int most) {
-    const int number = static_cast<int>(std::clamp<std::int64_t>(value, 1, most));
-    return ::setsockopt(fd, IPPROTO_TCP, name, &number, sizeof number) == 0;
-  };
-  const bool all = set(TCP_KEEPALIVE, times.idle.count(), 32767) &&
-                   set(TCP_KEEPINTVL, times.interval.count(), 32767) &&
-                   set(TCP_KEEPCNT, times.probes, 127);
-  return all ? 0 : -1;
-}
-
-int set_reuse_port(int) {
-  // SO_REUSEPORT lets many listen and gives all connections to one of them.
-  errno = EOPNOTSUPP;
-  return -1;
 }
 
 void bind_address_only(int) {}

@@ -33,41 +33,38 @@ int domain_of(Family family) {
   return AF_UNSPEC;
 }
 
-int set_flag(int fd, int level, int name, int value) {
-  return ::setsockopt(fd, level, name, &value, sizeof value);
+// False, and errno.
+bool set_option(int fd, OptionNumber number, int value) {
+  if (number.exists()) {
+    return ::setsockopt(fd, number.level, number.name, &value, sizeof value) == 0;
+  }
+  errno = EOPNOTSUPP;
+  return false;
 }
 
-// The kernel's limits are ints; a larger wish is the largest it can have.
-int clamp_to_int(std::uint32_t value) {
-  return static_cast<int>(std::min<std::uint32_t>(value, INT32_MAX));
+bool set_option(int fd, OptionNumber number, const KeepAlive& times) {
+  return set_option(fd, number, 1) &&
+         set_option(fd, keep_alive_numbers.idle, kernel_seconds(times.idle)) &&
+         set_option(fd, keep_alive_numbers.interval, kernel_seconds(times.interval)) &&
+         set_option(fd, keep_alive_numbers.probes, kernel_probes(times.probes));
 }
 
-bool apply_options(int fd, Family family, bool is_stream, const SocketOptions& options) {
-  const bool is_tcp = is_stream && family != Family::local;
-  if (is_tcp && options.no_delay && set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1) != 0) return false;
-  if (is_tcp && options.keep_alive) {
-    if (set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, 1) != 0) return false;
-    if (set_keep_alive_times(fd, *options.keep_alive) != 0) return false;
-  }
-  if (options.receive_buffer_bytes &&
-      set_flag(fd, SOL_SOCKET, SO_RCVBUF, clamp_to_int(*options.receive_buffer_bytes)) != 0) {
-    return false;
-  }
-  return !options.send_buffer_bytes ||
-         set_flag(fd, SOL_SOCKET, SO_SNDBUF, clamp_to_int(*options.send_buffer_bytes)) == 0;
+bool apply_options(int fd, Family family, SocketKind kind, const SocketOptions& options) {
+  return apply_each(options, family, kind, [fd](SocketOption option, const auto& value) {
+    return set_option(fd, number_of(option), value);
+  });
 }
 
 bool prepare_listener(int fd, const Endpoint& endpoint, const ListenOptions& options) {
   const Address address(endpoint);
   Sockets::forget(endpoint);
-  if (endpoint.is_ip() && set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0) return false;
+  if (endpoint.is_ip() && !set_option(fd, {SOL_SOCKET, SO_REUSEADDR}, 1)) return false;
   if (endpoint.family() == Family::ipv6 &&
-      set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0) != 0) {
+      !set_option(fd, {IPPROTO_IPV6, IPV6_V6ONLY}, options.v6_only ? 1 : 0)) {
     return false;
   }
-  if (options.socket.reuse_port && set_reuse_port(fd) != 0) return false;
   // Accepted sockets inherit these, so that an accept needs no further call.
-  if (!apply_options(fd, endpoint.family(), true, options.socket)) return false;
+  if (!apply_options(fd, endpoint.family(), SocketKind::listener, options.socket)) return false;
   if (::bind(fd, address.get(), address.size) != 0) return false;
   return ::listen(fd, options.backlog) == 0;
 }
@@ -76,9 +73,8 @@ bool prepare_listener(int fd, const Endpoint& endpoint, const ListenOptions& opt
 bool prepare_datagram(int fd, const Endpoint& local, const Endpoint& remote,
                       const SocketOptions& options) {
   const Family family = local.family() == Family::none ? remote.family() : local.family();
-  if (family == Family::ipv6 && set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0) return false;
-  if (options.reuse_port && set_reuse_port(fd) != 0) return false;
-  if (!apply_options(fd, family, false, options)) return false;
+  if (family == Family::ipv6 && !set_option(fd, {IPPROTO_IPV6, IPV6_V6ONLY}, 1)) return false;
+  if (!apply_options(fd, family, SocketKind::datagram, options)) return false;
   if (local.family() != Family::none) {
     const Address address(local);
     if (::bind(fd, address.get(), address.size) != 0) return false;
@@ -120,6 +116,22 @@ std::error_code error_from(int errno_value) {
   // macOS reports a race in socket teardown as EPROTOTYPE: the peer is gone (libuv/libuv#482).
   if (errno_value == EPROTOTYPE) errno_value = ECONNRESET;
   return {errno_value, std::system_category()};
+}
+
+OptionNumber number_of(SocketOption option) {
+  switch (option) {
+    case SocketOption::receive_buffer:
+      return {SOL_SOCKET, SO_RCVBUF};
+    case SocketOption::send_buffer:
+      return {SOL_SOCKET, SO_SNDBUF};
+    case SocketOption::keep_alive:
+      return {SOL_SOCKET, SO_KEEPALIVE};
+    case SocketOption::no_delay:
+      return {IPPROTO_TCP, TCP_NODELAY};
+    case SocketOption::reuse_port:
+      return reuse_port_number;
+  }
+  return {};
 }
 
 Address::Address(const Endpoint& endpoint) : storage{} {
@@ -193,7 +205,9 @@ Socket Sockets::listen(const Endpoint& endpoint, const ListenOptions& options,
 Socket Sockets::stream(Family family, const Endpoint& source, const SocketOptions& options,
                        std::error_code& error) {
   const int fd = open_socket(domain_of(family), SOCK_STREAM);
-  if (fd < 0 || !apply_options(fd, family, true, options)) return give_up(fd, error);
+  if (fd < 0 || !apply_options(fd, family, SocketKind::stream, options)) {
+    return give_up(fd, error);
+  }
   if (source.family() != Family::none) {
     if (source.port() == 0) bind_address_only(fd);
     const Address address(source);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "backends/poller.hpp"
+#include "backends/socket/options.hpp"
 
 namespace tern::posix {
 
@@ -67,10 +68,17 @@ ssize_t send(int fd, const std::byte* bytes, std::size_t size);
 ssize_t send_message(int fd, const msghdr& message);
 // What connect() has refused, in the words of the other systems.
 int connect_error(int errno_value);
-// Applies keep-alive times, which each system names differently. 0, or -1 and errno.
-int set_keep_alive_times(int fd, const KeepAlive& times);
-// Asks the kernel to spread connections over the listeners of one port. 0, or -1 and errno.
-int set_reuse_port(int fd);
+// What this system calls the times of keep-alive, if a socket can have its own.
+struct KeepAliveNumbers {
+  OptionNumber idle;
+  OptionNumber interval;
+  OptionNumber probes;
+};
+extern const KeepAliveNumbers keep_alive_numbers;
+// What asks the kernel to spread connections over the listeners of one port, if it can.
+extern const OptionNumber reuse_port_number;
+// What any option is called here.
+OptionNumber number_of(SocketOption option);
 // Defers the choice of a source port to connect(), where that saves ports. Best effort.
 void bind_address_only(int fd);
 

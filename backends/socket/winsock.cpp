@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string>
 
+#include "backends/socket/options.hpp"
 #include "backends/socket/winsock_errors.hpp"
 
 namespace tern::winsock {
@@ -53,13 +54,14 @@ int domain_of(Family family) {
   return AF_UNSPEC;
 }
 
-int set_option(SOCKET handle, int level, int name, int value) {
-  return ::setsockopt(handle, level, name, reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-// The kernel's limits are ints; a larger wish is the largest it can have.
-int clamp_to_int(std::uint32_t value) {
-  return static_cast<int>(std::min<std::uint32_t>(value, INT32_MAX));
+// False, and WSAGetLastError().
+bool set_option(SOCKET handle, OptionNumber number, int value) {
+  if (number.exists()) {
+    return ::setsockopt(handle, number.level, number.name, reinterpret_cast<const char*>(&value),
+                        sizeof value) == 0;
+  }
+  ::WSASetLastError(WSAEOPNOTSUPP);
+  return false;
 }
 
 // A setting that is handed over by WSAIoctl.
@@ -69,51 +71,49 @@ int set_control(SOCKET handle, DWORD name, Value value) {
   return ::WSAIoctl(handle, name, &value, sizeof value, nullptr, 0, &size, nullptr, nullptr);
 }
 
+// No system balances the listeners of one port.
+OptionNumber number_of(SocketOption option) {
+  switch (option) {
+    case SocketOption::receive_buffer:
+      return {SOL_SOCKET, SO_RCVBUF};
+    case SocketOption::send_buffer:
+      return {SOL_SOCKET, SO_SNDBUF};
+    case SocketOption::keep_alive:
+      return {SOL_SOCKET, SO_KEEPALIVE};
+    case SocketOption::no_delay:
+      return {IPPROTO_TCP, TCP_NODELAY};
+    case SocketOption::reuse_port:
+      return {};
+  }
+  return {};
+}
+
 // Windows 10 has the three options of other systems; what is older, and Wine, has one call for two
 // of them, in milliseconds, and always sends 10 probes.
-int set_keep_alive_times(SOCKET handle, const KeepAlive& times) {
-  constexpr int idle_option = 3;
-  constexpr int interval_option = 17;
-  constexpr int probes_option = 16;
-  const auto seconds = [](std::chrono::seconds value) {
-    return static_cast<int>(std::clamp<std::int64_t>(value.count(), 1, 32767));
-  };
-  const int idle = seconds(times.idle);
-  const int interval = seconds(times.interval);
-  const int probes = static_cast<int>(std::clamp<std::uint32_t>(times.probes, 1, 127));
-  if (set_option(handle, IPPROTO_TCP, idle_option, idle) == 0 &&
-      set_option(handle, IPPROTO_TCP, interval_option, interval) == 0 &&
-      set_option(handle, IPPROTO_TCP, probes_option, probes) == 0) {
-    return 0;
+bool set_option(SOCKET handle, OptionNumber number, const KeepAlive& times) {
+  constexpr OptionNumber idle_number{IPPROTO_TCP, 3};
+  constexpr OptionNumber interval_number{IPPROTO_TCP, 17};
+  constexpr OptionNumber probes_number{IPPROTO_TCP, 16};
+  if (!set_option(handle, number, 1)) return false;
+  const int idle = kernel_seconds(times.idle);
+  const int interval = kernel_seconds(times.interval);
+  if (set_option(handle, idle_number, idle) && set_option(handle, interval_number, interval) &&
+      set_option(handle, probes_number, kernel_probes(times.probes))) {
+    return true;
   }
   const tcp_keepalive both{1, static_cast<ULONG>(idle) * 1000, static_cast<ULONG>(interval) * 1000};
-  return set_control(handle, SIO_KEEPALIVE_VALS, both);
+  return set_control(handle, SIO_KEEPALIVE_VALS, both) == 0;
 }
 
-bool apply_options(SOCKET handle, bool is_stream, const SocketOptions& options) {
-  if (is_stream && options.no_delay && set_option(handle, IPPROTO_TCP, TCP_NODELAY, 1) != 0) {
-    return false;
-  }
-  if (is_stream && options.keep_alive) {
-    if (set_option(handle, SOL_SOCKET, SO_KEEPALIVE, 1) != 0) return false;
-    if (set_keep_alive_times(handle, *options.keep_alive) != 0) return false;
-  }
-  if (options.receive_buffer_bytes &&
-      set_option(handle, SOL_SOCKET, SO_RCVBUF, clamp_to_int(*options.receive_buffer_bytes)) != 0) {
-    return false;
-  }
-  return !options.send_buffer_bytes ||
-         set_option(handle, SOL_SOCKET, SO_SNDBUF, clamp_to_int(*options.send_buffer_bytes)) == 0;
+bool apply_options(SOCKET handle, Family family, SocketKind kind, const SocketOptions& options) {
+  return apply_each(options, family, kind, [handle](SocketOption option, const auto& value) {
+    return set_option(handle, number_of(option), value);
+  });
 }
 
-// No system balances the listeners of one port, and SO_REUSEADDR here lets anybody take a port that
-// is served: a port is ours alone.
-bool refuse_sharing(SOCKET handle, const SocketOptions& options) {
-  if (options.reuse_port) {
-    ::WSASetLastError(WSAEOPNOTSUPP);
-    return false;
-  }
-  return set_option(handle, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1) == 0;
+// SO_REUSEADDR here lets anybody take a port that is served: a port is ours alone.
+bool refuse_sharing(SOCKET handle) {
+  return set_option(handle, {SOL_SOCKET, SO_EXCLUSIVEADDRUSE}, 1);
 }
 
 bool bind_to(SOCKET handle, const Endpoint& endpoint) {
@@ -122,13 +122,13 @@ bool bind_to(SOCKET handle, const Endpoint& endpoint) {
 }
 
 bool prepare_listener(SOCKET handle, const Endpoint& endpoint, const ListenOptions& options) {
-  if (!refuse_sharing(handle, options.socket)) return false;
+  if (!refuse_sharing(handle)) return false;
   if (endpoint.family() == Family::ipv6 &&
-      set_option(handle, IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0) != 0) {
+      !set_option(handle, {IPPROTO_IPV6, IPV6_V6ONLY}, options.v6_only ? 1 : 0)) {
     return false;
   }
   // Accepted sockets get these with SO_UPDATE_ACCEPT_CONTEXT.
-  if (!apply_options(handle, true, options.socket)) return false;
+  if (!apply_options(handle, endpoint.family(), SocketKind::listener, options.socket)) return false;
   return bind_to(handle, endpoint) && ::listen(handle, options.backlog) == 0;
 }
 
@@ -136,9 +136,9 @@ bool prepare_listener(SOCKET handle, const Endpoint& endpoint, const ListenOptio
 bool prepare_datagram(SOCKET handle, const Endpoint& local, const Endpoint& remote,
                       const SocketOptions& options) {
   const Family family = local.family() == Family::none ? remote.family() : local.family();
-  if (!refuse_sharing(handle, options)) return false;
-  if (family == Family::ipv6 && set_option(handle, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0) return false;
-  if (!apply_options(handle, false, options)) return false;
+  if (!refuse_sharing(handle)) return false;
+  if (family == Family::ipv6 && !set_option(handle, {IPPROTO_IPV6, IPV6_V6ONLY}, 1)) return false;
+  if (!apply_options(handle, family, SocketKind::datagram, options)) return false;
   // Without it the bounce of one datagram is an error of the next receive from anybody
   // (golang/go#5834). A connected socket has one peer, and wants to hear of it.
   const BOOL hears_bounces = remote.family() != Family::none;
@@ -254,7 +254,7 @@ Socket Sockets::listen(const Endpoint& endpoint, const ListenOptions& options,
 Socket Sockets::stream(Family family, const Endpoint& source, const SocketOptions& options,
                        std::error_code& error) {
   const SOCKET handle = open_socket(family, SOCK_STREAM);
-  if (handle == INVALID_SOCKET || !apply_options(handle, true, options)) {
+  if (handle == INVALID_SOCKET || !apply_options(handle, family, SocketKind::stream, options)) {
     return give_up(handle, error);
   }
   if (source.family() != Family::none && !bind_to(handle, source)) return give_up(handle, error);

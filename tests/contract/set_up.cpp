@@ -1,5 +1,6 @@
 // The set-up calls: addresses, ports, restarts, options.
 #include "tests/contract/contract_case.hpp"
+#include "tests/support/socket_options.hpp"
 #include "tests/support/temporary_path.hpp"
 
 namespace tern::test {
@@ -134,20 +135,37 @@ CONTRACT_CASE(names_are_resolved) {
   EXPECT(!error.message().empty());
 }
 
-// Options are heeded or refused, on every kind of socket; none breaks the stream.
-CONTRACT_CASE(socket_options_are_taken) {
-  Loop<P> loop;
-  SocketOptions options;
-  options.no_delay = false;
-  options.keep_alive = KeepAlive{};
-  options.receive_buffer_bytes = 8192;
-  options.send_buffer_bytes = 8192;
+template <class P>
+void exchange_text(const Case& run, Loop<P>& loop, const SocketOptions& options, std::size_t size) {
   auto [client, server] = loop.pair(options);
   loop.receive(server);
-  const std::string text = Pattern(run.seed()).text(0, 500'000);
+  const std::string text = Pattern(run.seed()).text(0, size);
   loop.write(client, text);
-  loop.until([&server = server] { return server.received_count >= 500'000; }, "the text");
+  loop.until([&server = server, size] { return server.received_count >= size; }, "the text");
   EXPECT(server.received == text);
+}
+
+// Options are heeded or refused, on every kind of socket; none breaks the stream, each alone and
+// all together.
+CONTRACT_CASE(socket_options_are_taken) {
+  using Sockets = typename P::Sockets;
+  Loop<P> loop;
+  SocketOptions together = no_socket_options();
+  for (const SocketOptionRow& row : socket_option_table) {
+    if (row.heeded_by == HeededBy::bound) continue;
+    SocketOptions options = no_socket_options();
+    change(options, row, AskFor{});
+    std::error_code error;
+    const Socket stream = Sockets::stream(Family::ipv4, {}, options, error);
+    if (error == std::errc::operation_not_supported) continue;
+    EXPECT_NOTE(!error, error.message());
+    Sockets::close(stream);
+    exchange_text(run, loop, options, 50'000);
+    change(together, row, AskFor{});
+  }
+  exchange_text(run, loop, together, 500'000);
+  together.no_delay = false;
+  exchange_text(run, loop, together, 500'000);
 }
 
 }  // namespace tern::test

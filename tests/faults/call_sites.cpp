@@ -4,6 +4,7 @@
 // EAGAIN is left out where only the kernel can say it: it promises an event to come, and a made-up
 // one would be a promise that nobody keeps.
 #include "tests/faults/fault_case.hpp"
+#include "tests/support/socket_options.hpp"
 
 namespace tern::faults {
 namespace {
@@ -412,12 +413,10 @@ FAULT_CASE(sockets_cannot_be_made) {
 FAULT_CASE(set_up_fails_half_way) {
   using Sockets = epoll::Poller::Sockets;
   ListenOptions options;
-  options.socket.keep_alive = KeepAlive{};
-  options.socket.receive_buffer_bytes = 8192;
-  options.socket.send_buffer_bytes = 8192;
-  options.socket.reuse_port = true;
+  options.socket = test::every_socket_option();
   for (const Call call : {Call::setsockopt, Call::bind, Call::listen}) {
-    for (std::size_t first = 1; first <= 12; ++first) {
+    // More than there are calls.
+    for (std::size_t first = 1; first <= 32; ++first) {
       const Fault fault(call, ENOBUFS, first);
       std::error_code error;
       const Socket socket = Sockets::listen(loopback_ipv6(), options, error);

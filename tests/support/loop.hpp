@@ -134,7 +134,7 @@ class Loop {
 
   // A connected stream with both ends here. Neither receives yet.
   Pair pair(const SocketOptions& options = {}) {
-    if (pair_listener_ == nullptr || pair_options_differ(options)) {
+    if (pair_listener_ == nullptr || options != pair_options_) {
       ListenOptions listen_options;
       listen_options.socket = options;
       pair_options_ = options;
@@ -338,12 +338,6 @@ class Loop {
  private:
   static std::uint64_t key_of(Channel channel) {
     return std::uint64_t{channel.generation} << 32U | channel.index;
-  }
-
-  bool pair_options_differ(const SocketOptions& options) const {
-    return options.no_delay != pair_options_.no_delay ||
-           options.receive_buffer_bytes != pair_options_.receive_buffer_bytes ||
-           options.send_buffer_bytes != pair_options_.send_buffer_bytes;
   }
 
   void checked(const End& end) const { EXPECT_NOTE(end.called_back == 0, "a call called back"); }

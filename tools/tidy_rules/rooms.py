@@ -100,7 +100,8 @@ ROOMS = (
          ('include/', 'src/support/', 'src/chat/hub/', 'src/chat/doors/', 'src/chat/store/')),
 
     Room(('tools/tern/cli/',), 'options, units, help, exit codes', TOOL_GROUND, (LIBRARIES,)),
-    Room(('tools/tern/serve/',), 'what servers have in common', (COMMAND,), (LIBRARIES,)),
+    Room(('tools/tern/serve/',), 'what servers have in common',
+         (COMMAND, 'backends/common/socket_option_table.hpp'), (LIBRARIES,)),
     Room(('tools/tern/echo/', 'tools/tern/chat/'), 'the servers',
          (COMMAND, 'tools/tern/serve/'), (LIBRARIES,)),
     Room(('tools/tern/demo/',), 'both at once', (

@@ -4,7 +4,9 @@
 #include <cstdlib>
 #include <optional>
 #include <sstream>
+#include <variant>
 
+#include "backends/common/socket_option_table.hpp"
 #include "tern/process.hpp"
 #include "tools/tern/cli/address.hpp"
 #include "tools/tern/cli/common.hpp"
@@ -79,9 +81,18 @@ std::vector<Url> read_listen(std::vector<std::string> texts) {
   return urls;
 }
 
-void add_buffer_size(CLI::App& app, const std::string& name, std::optional<std::uint32_t>& target,
-                     const std::string& description) {
-  add_text(app, name, "SIZE", "auto", description, [&target, name](const std::string& text) {
+// One overload for each kind of value in the table of socket options.
+void add_socket_option(CLI::App& app, const SocketOptionRow& row, bool& target) {
+  const std::string name(row.flag);
+  add_text(app, name, "on|off", target ? "on" : "off", std::string(row.purpose),
+           [&target, name](const std::string& text) { target = read_switch(name, text); })
+      ->group("Sockets");
+}
+
+void add_socket_option(CLI::App& app, const SocketOptionRow& row,
+                       std::optional<std::uint32_t>& target) {
+  const std::string name(row.flag);
+  const auto read = [&target, name](const std::string& text) {
     std::string problem;
     std::size_t bytes = 0;
     if (text != "auto" && !parse_size(text, bytes, problem)) {
@@ -94,7 +105,16 @@ void add_buffer_size(CLI::App& app, const std::string& name, std::optional<std::
     } else {
       target = static_cast<std::uint32_t>(bytes);
     }
-  })->group("Sockets");
+  };
+  add_text(app, name, "SIZE", "auto", std::string(row.purpose), read)->group("Sockets");
+}
+
+void add_socket_option(CLI::App& app, const SocketOptionRow& row,
+                       std::optional<KeepAlive>& target) {
+  add_text(app, std::string(row.flag), "TIMES", "off",
+           fmt::format("{}: off, or IDLE[,INTERVAL[,PROBES]] such as 60s,10s,6", row.purpose),
+           [&target](const std::string& text) { target = read_keep_alive(text); })
+      ->group("Sockets");
 }
 
 }  // namespace
@@ -174,18 +194,10 @@ void add_socket_options(CLI::App& app, ServerSettings& settings) {
             "connections that the kernel may hold before they are accepted; it may shorten this", 1,
             1'000'000)
       ->group("Sockets");
-  add_buffer_size(app, "--receive-buffer", socket.receive_buffer_bytes,
-                  "the kernel's receive buffer of each connection (SO_RCVBUF)");
-  add_buffer_size(app, "--send-buffer", socket.send_buffer_bytes,
-                  "the kernel's send buffer of each connection (SO_SNDBUF)");
-  add_text(app, "--keep-alive", "TIMES", "off",
-           "probe silent peers: off, or IDLE[,INTERVAL[,PROBES]] such as 60s,10s,6",
-           [&socket](const std::string& text) { socket.keep_alive = read_keep_alive(text); })
-      ->group("Sockets");
-  add_text(
-      app, "--no-delay", "on|off", "on", "send small writes at once (TCP_NODELAY)",
-      [&socket](const std::string& text) { socket.no_delay = read_switch("--no-delay", text); })
-      ->group("Sockets");
+  for (const SocketOptionRow& row : socket_option_table) {
+    if (row.flag.empty()) continue;
+    std::visit([&](auto member) { add_socket_option(app, row, socket.*member); }, row.member);
+  }
   add_text(app, "--v6-only", "on|off", "on", "off: tcp://[::]:PORT also takes IPv4 connections",
            [&listen](const std::string& text) { listen.v6_only = read_switch("--v6-only", text); })
       ->group("Sockets");
