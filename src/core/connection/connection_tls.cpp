@@ -15,7 +15,6 @@ namespace {
 constexpr std::size_t batch_bytes = 4 * tls::record_bytes_max;
 // Room that one turn's exceptionally long output has taken is given back.
 constexpr std::size_t kept_bytes_max = 4 * batch_bytes;
-constexpr unsigned handshake_steps_max = 8;
 
 tls::Wire wire_of(Slice input, std::vector<std::byte>& output) {
   assert(output.empty());
@@ -30,24 +29,6 @@ std::span<std::byte> plaintext_room(Reactor::Core& core) {
 }  // namespace
 
 // --- turns ---
-
-bool Reactor::Core::take_handshake_step() {
-  if (handshake_turn != counters.turns) {
-    handshake_turn = counters.turns;
-    handshake_steps = 0;
-  }
-  if (handshake_steps == handshake_steps_max) return false;
-  ++handshake_steps;
-  return true;
-}
-
-void Reactor::Core::take_held_input() {
-  waiting_is_posted = false;
-  // Who cannot go on yet goes to the back, for the next turn.
-  for (std::size_t left = waiting.size(); left > 0 && !waiting.empty(); --left) {
-    waiting.front()->take_held_input();
-  }
-}
 
 void ConnectionImpl::wait_turn() {
   Reactor::Core& core = *core_;

@@ -161,6 +161,25 @@ Duration Reactor::Core::wait_limit(Duration limit) {
   return earliest <= now ? Duration::zero() : std::min(limit, earliest - now);
 }
 
+bool Reactor::Core::take_handshake_step() {
+  static constexpr unsigned handshake_steps_max = 8;
+  if (handshake_turn != counters.turns) {
+    handshake_turn = counters.turns;
+    handshake_steps = 0;
+  }
+  if (handshake_steps == handshake_steps_max) return false;
+  ++handshake_steps;
+  return true;
+}
+
+void Reactor::Core::take_held_input() {
+  waiting_is_posted = false;
+  // Who cannot go on yet goes to the back, for the next turn.
+  for (std::size_t left = waiting.size(); left > 0 && !waiting.empty(); --left) {
+    waiting.front()->take_held_input();
+  }
+}
+
 OutputQueue* Reactor::Core::take_queue() {
   if (spare_queues.empty()) return new OutputQueue;
   OutputQueue* queue = spare_queues.back().release();

@@ -38,7 +38,7 @@ struct Reactor::Core {
 
   // --- output ---
   void mark_dirty(ConnectionImpl& connection) { dirty.push_back(&connection); }
-  // --- TLS (connection_tls.cpp) ---
+  // --- TLS ---
   // Whether one more step of a handshake may be made in this turn. Each costs as much as hundreds
   // of messages, which must not wait for all of them.
   bool take_handshake_step();
