@@ -23,6 +23,7 @@
 #include "tern/endpoint.hpp"
 #include "tern/export.hpp"
 #include "tern/reactor.hpp"
+#include "tern/resolve.hpp"
 #include "tern/socket_options.hpp"
 
 namespace tern {
@@ -59,10 +60,5 @@ class TERN_API Connector {
   const Limits* limits_;
   ConnectOptions options_;
 };
-
-// Every address of `host`, numeric or by name, in the order to be tried. Blocks; any thread. On
-// failure empty, and `error` says why ("Name or service not known").
-TERN_API std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port,
-                                       std::error_code& error);
 
 }  // namespace tern

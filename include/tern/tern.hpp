@@ -10,6 +10,7 @@
 #include "tern/listener.hpp"
 #include "tern/process.hpp"
 #include "tern/reactor.hpp"
+#include "tern/resolve.hpp"
 #include "tern/server.hpp"
 #include "tern/shared_buffer.hpp"
 #include "tern/socket_options.hpp"
