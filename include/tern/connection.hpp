@@ -46,7 +46,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "tern/counters.hpp"
+#include "tern/close_reason.hpp"
 #include "tern/endpoint.hpp"
 #include "tern/export.hpp"
 #include "tern/reactor.hpp"

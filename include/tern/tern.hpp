@@ -1,6 +1,7 @@
 // Everything a user of the library needs.
 #pragma once
 
+#include "tern/close_reason.hpp"
 #include "tern/connection.hpp"
 #include "tern/connector.hpp"
 #include "tern/counters.hpp"

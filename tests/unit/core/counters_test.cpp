@@ -1,25 +1,11 @@
-// Counters: names, sums and totals.
+// Counters: sums and totals.
 #include "tern/counters.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cstring>
-#include <set>
-#include <string>
 
-using tern::CloseReason;
 using tern::Counters;
-
-TEST_CASE("counters: each reason has a name of its own") {
-  std::set<std::string> names;
-  for (std::size_t i = 0; i < tern::close_reason_count; ++i) {
-    names.insert(std::string(tern::to_string(static_cast<CloseReason>(i))));
-  }
-  CHECK(names.size() == tern::close_reason_count);
-  CHECK_FALSE(names.contains("unknown"));
-  CHECK(tern::to_string(CloseReason::idle_timeout) == "idle_timeout");
-  CHECK(tern::to_string(static_cast<CloseReason>(200)) == "unknown");
-}
 
 TEST_CASE("counters: adding adds every number") {
   // All of them are 64 bits wide, so that the sum of each is seen whatever its name.
