@@ -12,6 +12,7 @@ import harness
 from test_chat import Case
 
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{([^{}]*)\})? (\S+)')
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')
 
 
@@ -52,6 +53,11 @@ def parse_metrics(text):
             raise AssertionError(f'a counter is called ..._total: {line}')
         samples[key] = float(value)
     return samples
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding='utf-8') as file:
+        return file.read()
 
 
 class Metrics(Case):
@@ -108,6 +114,23 @@ class Metrics(Case):
         self.assertGreaterEqual(samples['tern_chat_deliveries_total', ()], 2)
         self.assertEqual(samples['tern_chat_gone_total', (('reason', 'quit'),)], 1)
         self.assertEqual(samples['tern_chat_gone_total', (('reason', 'too_slow'),)], 0)
+
+    def test_pages_name_what_there_is(self):
+        server = self.chat('--metrics', 'tcp://127.0.0.1:0')
+        samples = self.metrics(server)
+        names = {name for name, _ in samples}
+        reasons = [labels[0][1] for name, labels in samples if name == 'tern_closed_total']
+        pages = read('docs', 'tern.md') + read('docs', 'chat.md')
+        for name in re.findall(r'`(tern_[a-z_]+)', pages):
+            self.assertIn(name, names)
+        for reason in re.findall(r'\bclosed\.([a-z_]+)', pages):
+            self.assertIn(reason, reasons)
+        table = re.search(r'^\| reason \|.*\n.*\n((?:\|.*\n)+)', pages, re.MULTILINE).group(1)
+        described = re.findall(r'^\| `(\w+)` \| (.+) \|$', table, re.MULTILINE)
+        told = re.findall(r'return \{"(\w+)",\s*"([^"]+)"\};',
+                          read('include', 'tern', 'close_reason.hpp'))
+        self.assertEqual([name for name, _ in told], reasons)
+        self.assertEqual(described, told)
 
     @harness.needs_signals
     def test_health_while_it_drains(self):
