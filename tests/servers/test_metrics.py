@@ -115,6 +115,20 @@ class Metrics(Case):
         self.assertEqual(samples['tern_chat_gone_total', (('reason', 'quit'),)], 1)
         self.assertEqual(samples['tern_chat_gone_total', (('reason', 'too_slow'),)], 0)
 
+    def test_what_is_counted_is_in_statistics_too_and_each_has_its_help(self):
+        server = self.serve('--metrics', 'tcp://127.0.0.1:0', '--stats', '50ms')
+        harness.eventually(server.statistics, 'a line of statistics')
+        fields = set(server.statistics()[0]) - {'interval'}
+        self.assertIn('connected', fields)
+        text = self.get(server, '/metrics')[1]
+        names = {re.sub('^tern_|_total$', '', name) for name, _ in parse_metrics(text)}
+        self.assertEqual(fields, names - {'start_time_seconds', 'closed'})
+        helps = dict(re.findall('^# HELP tern_(.*?)(?:_total)? (.*)$', text, re.MULTILINE))
+        self.assertEqual(set(helps), names)
+        self.assertEqual(len(set(helps.values())), len(names))
+        for name, said in helps.items():
+            self.assertFalse(said.startswith(name + ','), 'says its name alone')
+
     def test_pages_name_what_there_is(self):
         server = self.chat('--metrics', 'tcp://127.0.0.1:0')
         samples = self.metrics(server)

@@ -1,9 +1,10 @@
-// Counters: sums and totals.
+// Counters: sums and totals, and the table of them.
 #include "tern/counters.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <string>
 
 using tern::Counters;
 
@@ -34,4 +35,14 @@ TEST_CASE("counters: the total of the closed ones") {
     expected += i + 1;
   }
   CHECK(counters.closed_total() == expected);
+}
+
+TEST_CASE("counters: a row says what it counts, and its name the unit of what is measured") {
+  for (const tern::CounterInfo& row : tern::counter_table) {
+    const std::string unit(row.unit);
+    CAPTURE(std::string(row.name));
+    CHECK_FALSE(row.meaning.empty());
+    CHECK(row.meaning != row.name);
+    if (unit == "bytes" || unit == "datagrams") CHECK(row.name.ends_with("_" + unit));
+  }
 }

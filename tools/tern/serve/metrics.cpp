@@ -140,11 +140,14 @@ std::string MetricsServer::metrics() {
   MetricsText text;
   const Counters counters = total(measured_.counters());
   text.gauge("start_time_seconds", "when the server was started, since 1970", start_time_s_);
-  text.gauge("connections", "connections now alive",
-             static_cast<double>(counters.open_connections));
-  for_each_counter(counters, [&text](std::string_view name, std::uint64_t value) {
-    text.counter(name, fmt::format("{}, all workers together", name), value);
-  });
+  for (const CounterInfo& row : counter_table) {
+    const std::uint64_t value = counters.*row.member;
+    if (row.kind == CounterKind::gauge) {
+      text.gauge(row.name, row.meaning, static_cast<double>(value));
+    } else {
+      text.counter(row.name, row.meaning, value);
+    }
+  }
   text.begin_counter("closed", "connections that have ended, by the reason");
   for (std::size_t i = 0; i < close_reason_count; ++i) {
     text.row("closed", "reason", to_string(static_cast<CloseReason>(i)), counters.closed[i]);
