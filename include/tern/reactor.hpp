@@ -1,8 +1,8 @@
 // Reactor: one event loop on one thread.
 //
 //   One turn:
-//        ┌─► due timers ─► posted tasks ─► hand down queued output ─► wait ─► completions ─┐
-//        └────────────────────────────────────────────────────────────────────────────────┘
+//        ┌─► due timers ─► posted tasks ─► flush queued output ─► wait ─► completions ─┐
+//        └────────────────────────────────────────────────────────────────────────────┘
 //   Time is read once a turn, right after the wait.
 //
 //   OWNERSHIP  Owns its poller, its timer wheel and the connections made on it. Destroying it

@@ -219,7 +219,7 @@ void ConnectionImpl::report_closed() {
   ++core_->counters.closed[static_cast<std::size_t>(reason_)];
   protocol_->closed(*this, reason_, error);
   if (source_ != nullptr) source_->connection_gone();
-  core_->dead.push_back(this);
+  core_->destroy_due.push_back(this);
 }
 
 // --- replies ---
@@ -290,7 +290,7 @@ void ConnectionImpl::end(CloseReason reason, const std::error_code& error, bool 
   if (!has(flag_sending)) drop_output();
   core_->attempts.erase(this);
   if (!channel_.valid()) {
-    core_->dying.push_back(this);
+    core_->closed_due.push_back(this);
     return;
   }
   if (has(flag_channel_closing)) return;

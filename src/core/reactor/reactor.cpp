@@ -26,7 +26,7 @@ Reactor::~Reactor() {
     for (Acceptor* acceptor : core.acceptors) acceptor->close();
     for (DatagramSocketImpl* socket : core.datagram_sockets) socket->close();
     core.end_turn(Duration::zero());
-    core.bury_the_dead();
+    core.destroy_closed();
   }
   for (Task* task = core.mailbox.exchange(nullptr); task != nullptr;) {
     Task* next = task->next;
@@ -58,8 +58,8 @@ bool Reactor::Core::begin_turn() {
   const std::size_t fired = wheel.fire_due(poller.now());
   counters.timers += fired;
   const std::size_t ran = run_tasks();
-  hand_down_output();
-  bury_the_dead();
+  flush_output();
+  destroy_closed();
   return fired + ran > 0;
 }
 
@@ -125,7 +125,7 @@ std::size_t Reactor::Core::run_tasks() {
   return ran;
 }
 
-void Reactor::Core::hand_down_output() {
+void Reactor::Core::flush_output() {
   if (dirty.empty()) return;
   // drained() may queue more; that waits for the next turn, so that this loop ends.
   std::vector<ConnectionImpl*> now;
@@ -135,21 +135,21 @@ void Reactor::Core::hand_down_output() {
   if (dirty.empty()) dirty.swap(now);  // keep the memory
 }
 
-void Reactor::Core::bury_the_dead() {
+void Reactor::Core::destroy_closed() {
   // A closed() may connect again and fail on the spot; that is told in the next turn, so that this
   // loop ends.
   std::vector<ConnectionImpl*> now;
-  now.swap(dying);
+  now.swap(closed_due);
   for (ConnectionImpl* connection : now) connection->report_closed();
-  if (dead.empty()) return;
-  for (ConnectionImpl* connection : dead) connections.destroy(*connection);
-  dead.clear();
+  if (destroy_due.empty()) return;
+  for (ConnectionImpl* connection : destroy_due) connections.destroy(*connection);
+  destroy_due.clear();
   if (connection_died) connection_died();
 }
 
 Duration Reactor::Core::wait_limit(Duration limit) {
   const bool has_work = mailbox.load(std::memory_order_relaxed) != nullptr || !dirty.empty() ||
-                        !dying.empty() || !dead.empty() ||
+                        !closed_due.empty() || !destroy_due.empty() ||
                         stop_requested.load(std::memory_order_relaxed);
   if (has_work) return Duration::zero();
   const Time earliest = wheel.earliest();

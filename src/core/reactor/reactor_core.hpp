@@ -32,8 +32,8 @@ struct Reactor::Core {
   bool begin_turn();
   void end_turn(Duration limit);
   std::size_t run_tasks();
-  void hand_down_output();
-  void bury_the_dead();
+  void flush_output();
+  void destroy_closed();
   Duration wait_limit(Duration limit);
 
   // --- output ---
@@ -64,9 +64,9 @@ struct Reactor::Core {
   std::array<std::byte, 4096> reply_room;
 
   Pool<ConnectionImpl> connections;
-  std::vector<ConnectionImpl*> dirty;  // queued output in this turn
-  std::vector<ConnectionImpl*> dying;  // ended before they had a channel; closed() is due
-  std::vector<ConnectionImpl*> dead;   // closed() was called; destroyed at the turn's end
+  std::vector<ConnectionImpl*> dirty;        // queued output in this turn
+  std::vector<ConnectionImpl*> closed_due;   // ended before they had a channel; closed() is due
+  std::vector<ConnectionImpl*> destroy_due;  // closed() was called; destroyed at the turn's end
   std::unordered_map<const ConnectionImpl*, std::error_code> causes;  // of closing connections
   std::unordered_map<const ConnectionImpl*, std::unique_ptr<ConnectAttempt>> attempts;
   std::vector<Acceptor*> acceptors;
