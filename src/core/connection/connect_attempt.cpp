@@ -93,11 +93,11 @@ void ConnectAttempt::try_next() {
   }
   if (!last_error_) last_error_ = std::make_error_code(std::errc::address_not_available);
   const std::error_code error = last_error_;
-  connection_->end(CloseReason::connect_failed, error);  // *this is gone
+  connection_->terminate(CloseReason::connect_failed, error);  // *this is gone
 }
 
 void ConnectAttempt::fire() {
-  connection_->end(CloseReason::connect_failed, std::make_error_code(std::errc::timed_out));
+  connection_->terminate(CloseReason::connect_failed, std::make_error_code(std::errc::timed_out));
 }
 
 }  // namespace tern

@@ -138,7 +138,7 @@ void ConnectionImpl::on_connect(std::error_code error) {
 }
 
 void ConnectionImpl::on_close() {
-  if (state_ != State::connecting) return report_closed();
+  if (state_ != State::connecting) return notify_closed();
   // One address failed and its socket is gone; the connection lives on.
   clear(flag_channel_closing);
   channel_ = {};
@@ -163,24 +163,24 @@ void ConnectionImpl::on_receive_error(const std::error_code& error) {
   clear(flag_receiving);
   // After close() the peer may leave as it likes, once it was handed everything.
   if (has(flag_discarding) && handed_over() && !has(flag_broken)) {
-    return end(CloseReason::closed_locally);
+    return terminate(CloseReason::closed_locally);
   }
-  end(reason_of(error), error);
+  terminate(reason_of(error), error);
 }
 
 void ConnectionImpl::on_discarded(std::size_t bytes) {
   // A receive counts for at least a 1,024th of the limit: dripping single bytes ends, too.
   const std::size_t cost = std::max(bytes, limits_->linger_bytes_max / 1024);
-  if (cost >= linger_bytes_left_) return end(CloseReason::closed_locally);
+  if (cost >= linger_bytes_left_) return terminate(CloseReason::closed_locally);
   linger_bytes_left_ -= static_cast<std::uint32_t>(cost);
 }
 
 void ConnectionImpl::on_peer_end() {
   clear(flag_receiving);
   set(flag_peer_ended);
-  if (has(flag_broken)) return end(CloseReason::reset_by_peer, core_->causes[this]);
+  if (has(flag_broken)) return terminate(CloseReason::reset_by_peer, core_->causes[this]);
   if (!has(flag_discarding)) protocol_->ended(*this);
-  if (state_ == State::draining && handed_over()) output_done();
+  if (state_ == State::draining && handed_over()) on_output_flushed();
 }
 
 void ConnectionImpl::on_send(const Completion& completion) {
@@ -202,13 +202,13 @@ void ConnectionImpl::on_send_error(const std::error_code& error) {
   set(flag_broken);
   const bool may_still_receive =
       !has(flag_peer_ended | flag_discarding | flag_paused) && peer_vanished(error);
-  if (!may_still_receive) return end(reason_of(error), error);
+  if (!may_still_receive) return terminate(reason_of(error), error);
   core_->causes[this] = error;
   clear(flag_output_full);
   update_receiving();
 }
 
-void ConnectionImpl::report_closed() {
+void ConnectionImpl::notify_closed() {
   enter(State::closed);
   drop_output();
   std::error_code error;
@@ -250,26 +250,26 @@ void ConnectionImpl::send_reply() {
 void ConnectionImpl::finish_sending() {
   if (state_ != State::open) return;
   enter(State::draining);
-  if (bytes_queued() == 0) output_done();
+  if (bytes_queued() == 0) on_output_flushed();
 }
 
 void ConnectionImpl::close_gracefully() {
   const bool has_begun = state_ != State::connecting && state_ != State::handshaking;
-  if (!has_begun) return end(CloseReason::closed_locally);
-  if (!is_ending() && !has(flag_discarding)) begin_lingering();
+  if (!has_begun) return terminate(CloseReason::closed_locally);
+  if (!is_ending() && !has(flag_discarding)) begin_linger();
 }
 
-void ConnectionImpl::begin_lingering() {
+void ConnectionImpl::begin_linger() {
   if (state_ != State::draining) enter(State::draining);
   set(flag_discarding);
   linger_bytes_left_ =
       static_cast<std::uint32_t>(std::min<std::size_t>(limits_->linger_bytes_max, UINT32_MAX));
-  if (has(flag_broken)) return end(CloseReason::reset_by_peer, core_->causes[this]);
+  if (has(flag_broken)) return terminate(CloseReason::reset_by_peer, core_->causes[this]);
   update_receiving();
-  if (bytes_queued() == 0) output_done();
+  if (bytes_queued() == 0) on_output_flushed();
 }
 
-void ConnectionImpl::end(CloseReason reason, const std::error_code& error, bool reset) {
+void ConnectionImpl::terminate(CloseReason reason, const std::error_code& error, bool reset) {
   if (is_ending()) return;
   enter(State::closing);
   reason_ = reason;
@@ -348,16 +348,16 @@ void ConnectionImpl::start_timer() {
 void ConnectionImpl::fire() {
   if (is_ending()) return;
   if (state_ == State::handshaking) {
-    return end(CloseReason::handshake_timeout, std::make_error_code(std::errc::timed_out));
+    return terminate(CloseReason::handshake_timeout, std::make_error_code(std::errc::timed_out));
   }
   // Nothing re-arms the timer when bytes move; it looks when it fires, and waits for the rest.
   if (core_->poller.now() - last_activity_ < silence_max()) return start_timer();
-  if (has(flag_discarding) && has(flag_shut_down)) return end(CloseReason::closed_locally);
+  if (has(flag_discarding) && has(flag_shut_down)) return terminate(CloseReason::closed_locally);
   const Time quiet_since = last_activity_;
   if (tls_ != nullptr && handed_over()) said_goodbye();
   last_activity_ = quiet_since;
   // What did not leave is lost: the peer must not take the bytes before it for all there was.
-  end(CloseReason::idle_timeout, {}, !handed_over());
+  terminate(CloseReason::idle_timeout, {}, !handed_over());
 }
 
 // --- the public face ---
@@ -388,7 +388,7 @@ void Connection::send(std::string_view text) { impl(*this).queue(std::as_bytes(s
 void Connection::send(const SharedBuffer& buffer) { impl(*this).queue(buffer); }
 void Connection::finish() { impl(*this).finish_sending(); }
 void Connection::close() { impl(*this).close_gracefully(); }
-void Connection::abort() { impl(*this).end(CloseReason::aborted, {}, true); }
+void Connection::abort() { impl(*this).terminate(CloseReason::aborted, {}, true); }
 void Connection::pause() { impl(*this).set_paused(true); }
 void Connection::resume() { impl(*this).set_paused(false); }
 std::size_t Connection::queued_bytes() const { return impl(*this).bytes_queued(); }

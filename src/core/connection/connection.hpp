@@ -60,9 +60,9 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   Duration handshake_took() const;
 
   // Ends the connection at once. `reset`: the peer shall see a reset, not an end.
-  void end(CloseReason reason, const std::error_code& error = {}, bool reset = false);
+  void terminate(CloseReason reason, const std::error_code& error = {}, bool reset = false);
   // No channel is open any more: closed() is called, and the connection dies after this turn.
-  void report_closed();
+  void notify_closed();
 
   std::uint32_t pool_index = 0;
 
@@ -111,10 +111,10 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void send_output();
   bool handed_over() const;
   void drop_output();
-  void begin_lingering();
+  void begin_linger();
   void pause_when_full();
   void resume_when_drained();
-  void output_done();
+  void on_output_flushed();
   void update_receiving();
   Duration silence_max() const;
   void start_timer();

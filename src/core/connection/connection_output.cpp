@@ -43,7 +43,7 @@ void ConnectionImpl::queue(const SharedBuffer& buffer) {
 // Not all of it was taken, or it was the last that this connection had to say.
 [[gnu::noinline]] void ConnectionImpl::reply_sent(std::size_t taken) {
   const Slice rest = std::exchange(core_->reply, {}).subspan(taken);
-  if (rest.empty()) return output_done();
+  if (rest.empty()) return on_output_flushed();
   set(flag_sending);
   if (!make_room(rest.size())) return;
   if (core_->poller.loans_receive_buffer()) {
@@ -79,7 +79,7 @@ void ConnectionImpl::append(const Append& append_to) {
 bool ConnectionImpl::make_room(std::size_t bytes) {
   if (is_ending()) return false;
   if (bytes_queued() + bytes <= limits_->output_bytes_max) return true;
-  end(CloseReason::output_limit, {}, true);
+  terminate(CloseReason::output_limit, {}, true);
   return false;
 }
 
@@ -111,7 +111,7 @@ void ConnectionImpl::send_queued() {
   }
   pause_when_full();
   resume_when_drained();
-  if (state_ == State::draining && handed_over()) output_done();
+  if (state_ == State::draining && handed_over()) on_output_flushed();
 }
 
 void ConnectionImpl::send_output() {
@@ -170,18 +170,18 @@ void ConnectionImpl::resume_when_drained() {
 }
 
 // All that was queued is the kernel's, and no more will be queued.
-void ConnectionImpl::output_done() {
+void ConnectionImpl::on_output_flushed() {
   if (is_ending() || has(flag_sending)) return;
   if (tls_ != nullptr && !said_goodbye()) return;
   if (has(flag_peer_ended)) {
-    return end(has(flag_discarding) ? CloseReason::closed_locally : CloseReason::finished);
+    return terminate(has(flag_discarding) ? CloseReason::closed_locally : CloseReason::finished);
   }
   if (!has(flag_shut_down)) {
     set(flag_shut_down);
     core_->poller.shutdown_send(channel_);
   }
   if (has(flag_discarding)) {
-    if (limits_->linger_timeout <= Duration::zero()) return end(CloseReason::closed_locally);
+    if (limits_->linger_timeout <= Duration::zero()) return terminate(CloseReason::closed_locally);
     last_activity_ = core_->poller.now();
     start_timer();
   }

@@ -76,8 +76,9 @@ void ConnectionImpl::begin_handshake() {
   tls_->handshake = std::prev(handshakes.end());
   tls_->is_counted = true;
   if (handshakes.size() > limits_->handshakes_max) {
-    handshakes.front()->end(CloseReason::handshake_timeout,
-                            std::make_error_code(std::errc::resource_unavailable_try_again), true);
+    handshakes.front()->terminate(CloseReason::handshake_timeout,
+                                  std::make_error_code(std::errc::resource_unavailable_try_again),
+                                  true);
   }
   update_receiving();
 }
@@ -135,7 +136,7 @@ void ConnectionImpl::on_ciphertext(Slice bytes) {
 // The kernel's end of the stream. TLS has its own, which would have come before it.
 void ConnectionImpl::on_stream_end() {
   clear(flag_receiving);
-  if (has(flag_broken)) return end(CloseReason::reset_by_peer, core_->causes[this]);
+  if (has(flag_broken)) return terminate(CloseReason::reset_by_peer, core_->causes[this]);
   std::error_code error;
   if (tls_->filter != nullptr) {
     std::array<std::byte, 1> room{};
@@ -242,9 +243,11 @@ void ConnectionImpl::encrypt_reply() {
     output().append_copy(reply.subspan(count), core_->blocks);
     queued_more();
   }
-  if (bytes_queued() > limits_->output_bytes_max) return end(CloseReason::output_limit, {}, true);
+  if (bytes_queued() > limits_->output_bytes_max) {
+    return terminate(CloseReason::output_limit, {}, true);
+  }
   pause_when_full();
-  if (state_ == State::draining && handed_over()) output_done();
+  if (state_ == State::draining && handed_over()) on_output_flushed();
 }
 
 // Moves a batch from the queue through the filter to the kernel. Returns whether to go on.
@@ -341,8 +344,8 @@ void ConnectionImpl::fail_tls(CloseReason reason, const std::error_code& error) 
   leave_handshakes();
   send_ciphertext();
   if (is_ending()) return;
-  if (reason == CloseReason::truncated) return end(reason, error);
-  begin_lingering();
+  if (reason == CloseReason::truncated) return terminate(reason, error);
+  begin_linger();
 }
 
 void ConnectionImpl::forget_tls() {

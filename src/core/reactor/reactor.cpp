@@ -140,7 +140,7 @@ void Reactor::Core::destroy_closed() {
   // loop ends.
   std::vector<ConnectionImpl*> now;
   now.swap(closed_due);
-  for (ConnectionImpl* connection : now) connection->report_closed();
+  for (ConnectionImpl* connection : now) connection->notify_closed();
   if (destroy_due.empty()) return;
   for (ConnectionImpl* connection : destroy_due) connections.destroy(*connection);
   destroy_due.clear();

@@ -196,8 +196,9 @@ void Server::Worker::end_idle_connections() {
 void Server::Worker::end_all_connections() {
   takes_nobody = true;
   for (Acceptor* acceptor : std::vector(acceptors)) acceptor->close();
-  reactor.core().connections.for_each(
-      [](ConnectionImpl& connection) { connection.end(CloseReason::drain_timeout, {}, true); });
+  reactor.core().connections.for_each([](ConnectionImpl& connection) {
+    connection.terminate(CloseReason::drain_timeout, {}, true);
+  });
   quiet_timer.arm_after(reactor, std::chrono::milliseconds(100));
 }
 
