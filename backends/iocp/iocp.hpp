@@ -137,7 +137,7 @@ class Poller final {
   bool receive_stream(Slot& slot, Channel channel, Completion& completion);
   bool receive_datagrams(Slot& slot, Channel channel, Completion& completion);
   bool nothing_received(Slot& slot, Channel channel, int error);
-  void drained(Slot& slot, Channel channel);
+  void exhausted(Slot& slot, Channel channel);
 
   // send.cpp
   bool finished_send(Slot& slot, Channel channel, std::size_t count, int error,

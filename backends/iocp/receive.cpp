@@ -58,7 +58,7 @@ void Poller::on_receive_packet(Slot& slot, int error) {
 
 // All there is was taken. The next operation is asked for at once, not when the order is next
 // looked at: a peer that vanishes while none is under way is told as an orderly end by Wine.
-void Poller::drained(Slot& slot, Channel channel) {
+void Poller::exhausted(Slot& slot, Channel channel) {
   slot.clear(Slot::readable);
   if (slot.is(Slot::wants_receive)) arm(slot, channel);
 }
@@ -77,7 +77,7 @@ bool Poller::receive_stream(Slot& slot, Channel channel, Completion& completion)
     if (count == receive_bytes_ || slot.receive_error != 0) {
       enqueue(slot, channel, ready_);  // more is, or may be, there: after everybody else
     } else {
-      drained(slot, channel);
+      exhausted(slot, channel);
     }
     fill(completion, Operation::receive, slot, channel);
     completion.bytes = {receive_buffer_.get(), count};
@@ -104,7 +104,7 @@ bool Poller::nothing_received(Slot& slot, Channel channel, int error) {
   slot.receive_error = 0;
   if (error == WSAEWOULDBLOCK) {
     ++counters_.would_blocks;
-    drained(slot, channel);
+    exhausted(slot, channel);
   } else {
     back_off(slot, channel);
   }
@@ -123,7 +123,7 @@ bool Poller::receive_datagrams(Slot& slot, Channel channel, Completion& completi
     return nothing_received(slot, channel, error);
   }
   if (error == WSAEWOULDBLOCK) {
-    drained(slot, channel);
+    exhausted(slot, channel);
   } else {
     enqueue(slot, channel, ready_);
   }

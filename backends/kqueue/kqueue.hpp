@@ -89,8 +89,8 @@ class Poller final : public readiness::ReadinessPoller {
     return Slot::readable | (is_now || !slot.has(Slot::stream) ? 0 : Slot::ending);
   }
 
-  // A receive that was drained brought all that the event told of. Fewer bytes: it stopped short of
-  // an urgent one, and there is more behind it.
+  // A receive that exhausted its socket brought all that the event told of. Fewer bytes: it stopped
+  // short of an urgent one, and there is more behind it.
   static bool stopped_short(const struct kevent& event, const readiness::Slot& slot,
                             const Completion& completion) {
     return static_cast<std::int64_t>(completion.bytes.size()) < event.data &&

@@ -89,7 +89,7 @@ bool ReadinessPoller::receive_failed(Slot& slot, Channel channel, int errno_valu
                                      Completion& completion) {
   if (would_block(errno_value)) {
     ++counters_.would_blocks;
-    // Drained after all: it was not an end that the kernel spoke of, but an urgent byte.
+    // Exhausted after all: it was not an end that the kernel spoke of, but an urgent byte.
     slot.clear(Slot::readable | Slot::ending);
     return false;
   }

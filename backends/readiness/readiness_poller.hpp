@@ -8,7 +8,7 @@
 //
 //   Edges: a slot remembers `readable` and `writable` until a call finds nothing to do, so each
 //   socket is registered with the kernel once and interest never changes. A receive that does not
-//   fill the buffer has drained the socket, unless the kernel has spoken of the stream's end.
+//   fill the buffer has exhausted the socket, unless the kernel has spoken of the stream's end.
 #pragma once
 
 #include <cassert>
