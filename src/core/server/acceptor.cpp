@@ -44,14 +44,14 @@ void Acceptor::close() {
   cancel();
   core_->poller.close(channel_);
   // Whom it would tell may be gone when the reactor is.
-  const auto drained = std::exchange(drained_, nullptr);
-  if (drained && !core_->ending) drained();
+  const auto drain_done = std::exchange(drain_done_, nullptr);
+  if (drain_done && !core_->ending) drain_done();
 }
 
 void Acceptor::drain(std::function<void()> done) {
   if (closed_) return;
   const bool has_room = !armed();
-  drained_ = std::move(done);
+  drain_done_ = std::move(done);
   if (!has_room) return close();
   arm_after(core_->reactor, Duration::zero());
 }
@@ -69,7 +69,7 @@ void Acceptor::completed(const Completion& completion) {
     return;
   }
   if (completion.error) return on_accept_error(completion.error);
-  if (drained_) ++taken_in_;
+  if (drain_done_) ++taken_in_;
   accepted_(completion.accepted);
 }
 
@@ -77,7 +77,7 @@ void Acceptor::on_accept_error(const std::error_code& error) {
   // Anything else belongs to the one client that vanished before it was accepted.
   if (!is_lack_of_room(error)) return;
   ++core_->counters.refused;
-  if (drained_) return close();
+  if (drain_done_) return close();
   if (armed()) return;
   // The waiting client stays in the backlog; asking again at once would only spin.
   core_->poller.stop(channel_, Operation::accept);
@@ -86,7 +86,7 @@ void Acceptor::on_accept_error(const std::error_code& error) {
 }
 
 void Acceptor::fire() {
-  if (!drained_) return core_->poller.accept(channel_);
+  if (!drain_done_) return core_->poller.accept(channel_);
   // A busy turn may bring none of those who wait, so the kernel is asked.
   const bool is_empty = !core_->poller.has_waiting(channel_);
   if (is_empty || taken_in_ > options_.listen.backlog) return close();

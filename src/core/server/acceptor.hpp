@@ -47,8 +47,8 @@ class Acceptor final : public Owner, public Timer, public ConnectionSource {
   Endpoint local_;
   Channel channel_;
   std::size_t connections_ = 0;
-  std::function<void()> drained_;  // set while draining
-  int taken_in_ = 0;               // while draining
+  std::function<void()> drain_done_;  // set while draining
+  int taken_in_ = 0;                  // while draining
   bool closed_ = false;
 };
 
