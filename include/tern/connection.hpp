@@ -1,17 +1,16 @@
 // Connection: a stream socket as a state machine, and Protocol: who listens to it.
 //
-//                    connect ok             finish(), close()         both sides have ended,
-//     connecting ───────────────► open ───────────────────► draining ─── or close limits ──┐
-//         │  │                    ▲ │                          ▲ │                         │
-//         │  └──► handshaking ────┘ │                          │ │                         │
-//         │ TLS      │  │    agreed │                          │ │                         │
-//         │          │  └───────────│── refused: the peer is ──┘ │                         │
-//         │ failed,  │ abort(),     │ abort(), reset, timeout,   │ abort(), reset, timeout │
-//         │ abort()  │ reset, time  │ output_limit       told    │                         ▼
-//         └──────────┴──────────────┴────────────────────────────┴────────────────────► closing
-//                                                                                          │
-//     An accepted connection begins in `open`,               the poller's last completion  ▼
-//     with TLS in `handshaking`.                                                        closed
+//     connecting ──── connected ────► open ─── finish(), close() ───► draining
+//       │    │                        ▲ │                              ▲  │
+//       │    └─ TLS ─► handshaking ───┘ │                              │  │
+//       │                │  │   agreed  │                              │  │
+//       │                │  └───────────┼─ refused: the peer is told ──┘  │
+//       │ failed         │ timed out    │ timed out, output_limit         │ both sides have ended,
+//       │                │              │                                 │ or a limit is reached
+//       └────────────────┴──────────────┴─────────────────────────────────┴─► closing ─► closed
+//
+//     abort() and a reset lead from each of them to closing, the poller's last completion from
+//     there to closed. An accepted connection begins in `open`, with TLS in `handshaking`.
 //
 //   handshaking  TLS only: who we are and how we speak is being agreed on; nothing can be sent yet.
 //   open      Both directions, until the peer's end: then we may still send.

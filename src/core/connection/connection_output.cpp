@@ -23,8 +23,9 @@ namespace tern {
   queued_more();
 }
 
-// A kernel that reads slices later would find the next reply there, but a filter reads at once; and
-// whoever shall hear of a watermark or a limit does so where the queue is.
+// Whether a copy in Core::reply_room will do for a reply that goes past the queue. It will not
+// where the kernel reads slices later, since the next reply may have replaced the copy by then; a
+// TLS filter reads at once. Nor when a watermark or a limit is passed: the queue sees to these.
 bool ConnectionImpl::may_reply_with(std::size_t bytes) const {
   if (core_->borrower != this || bytes > core_->reply_room.size()) return false;
   if (tls_ == nullptr && core_->poller.sends_later()) return false;

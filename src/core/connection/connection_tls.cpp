@@ -148,7 +148,7 @@ void ConnectionImpl::on_stream_end() {
     } else {
       tls_->filter->read(wire, room, count);
     }
-    core_->ciphertext.clear();  // nobody listens
+    core_->ciphertext.clear();  // no alert is sent: a truncated stream ends at once
     error = tls_->filter->error();
   }
   fail_tls(CloseReason::truncated, error);

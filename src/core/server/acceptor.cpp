@@ -43,7 +43,7 @@ void Acceptor::close() {
   closed_ = true;
   cancel();
   core_->poller.close(channel_);
-  // Whom it would tell may be gone when the reactor is.
+  // While a reactor is destroyed, what the callback refers to may be destroyed already.
   const auto drain_done = std::exchange(drain_done_, nullptr);
   if (drain_done && !core_->ending) drain_done();
 }

@@ -180,9 +180,11 @@ void Server::Worker::drain(Duration timeout) {
   stop_when_empty();
 }
 
-// Nothing tells when a client has said all it wanted; silence is taken for it.
+// No event says that a client wants nothing more, so a connection that has nothing queued and was
+// silent for `drain_quiet` is taken to be done.
 void Server::Worker::end_idle_connections() {
-  // Whatever still lives was made since, by a closed() that wanted to connect again.
+  // Every connection was ended when the drain's time was over. One that lives was opened since, by
+  // a closed() that connects again; it is not waited for.
   if (takes_nobody) return reactor.stop();
   const Time now = reactor.now();
   const Duration quiet = state.options.drain_quiet;
@@ -202,7 +204,8 @@ void Server::Worker::end_all_connections() {
   quiet_timer.arm_after(reactor, std::chrono::milliseconds(100));
 }
 
-// Who is on the way here from another reactor's listener is waited for.
+// `connections` includes sockets that another reactor's listener has posted to this one and that
+// have not arrived yet.
 void Server::Worker::stop_when_empty() {
   if (draining && state.open_acceptors == 0 && connections == 0 &&
       reactor.core().connections.size() == 0) {
