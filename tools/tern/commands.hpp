@@ -1,8 +1,8 @@
 // The commands of `tern`: one function and one file each.
 //
 //   add_<name>() registers the command's options with `app` and a callback that runs it and stores
-//   its exit code (see common.hpp) in `exit_code`, which must outlive the parsing. A command that
-//   cannot do its work throws CommandError; main() prints it as one line.
+//   its exit code in `exit_code`, which must outlive the parsing. A command that cannot do its work
+//   throws CommandError (cli/exit_codes.hpp); main() prints it as one line.
 #pragma once
 
 namespace CLI {

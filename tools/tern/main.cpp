@@ -1,5 +1,7 @@
 // tern: the command. Finds the subcommand, runs it and turns whatever went wrong into one line on
-// standard error and an exit code (common.hpp).
+// standard error and an exit code (cli/exit_codes.hpp).
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
@@ -13,8 +15,10 @@
 #include "tern/reactor.hpp"
 #include "tern/tls.hpp"
 #include "tern/version.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/help.hpp"
+#include "tools/tern/cli/options.hpp"
+#include "tools/tern/cli/output.hpp"
 #include "tools/tern/cli/suggestion.hpp"
 #include "tools/tern/commands.hpp"
 

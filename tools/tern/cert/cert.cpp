@@ -1,9 +1,14 @@
 // tern cert: an authority for development and a certificate that it signed.
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
 #include <filesystem>
 #include <memory>
 
 #include "tern/tls_certificates.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/options.hpp"
+#include "tools/tern/cli/output.hpp"
 #include "tools/tern/cli/text_file.hpp"
 #include "tools/tern/commands.hpp"
 

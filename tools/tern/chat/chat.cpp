@@ -1,4 +1,7 @@
 // tern chat: rooms, nicknames and presence, for everybody who can send a line.
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -10,8 +13,10 @@
 #include "tools/tern/chat/options.hpp"
 #include "tools/tern/chat/password_checker.hpp"
 #include "tools/tern/chat/reserved_names.hpp"
-#include "tools/tern/cli/common.hpp"
 #include "tools/tern/cli/configuration.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/log.hpp"
+#include "tools/tern/cli/output.hpp"
 #include "tools/tern/commands.hpp"
 
 namespace tern::tool {

@@ -1,9 +1,13 @@
 #include "tools/tern/chat/options.hpp"
 
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
 #include <algorithm>
 
 #include "src/chat/doors/lines/lines.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/units.hpp"
 
 namespace tern::tool {

@@ -1,13 +1,16 @@
 // The options of `tern chat`.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <cstdint>
 #include <string>
 
 #include "src/chat/service/service.hpp"
 #include "tools/tern/chat/history.hpp"
 #include "tools/tern/serve/options.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace tern::tool {
 

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "src/chat/service/password.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/log.hpp"
 
 namespace tern::tool {
 namespace {

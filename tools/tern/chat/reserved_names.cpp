@@ -1,5 +1,7 @@
 #include "tools/tern/chat/reserved_names.hpp"
 
+#include <fmt/core.h>
+
 #include <array>
 #include <functional>
 #include <string_view>
@@ -8,7 +10,8 @@
 #include "src/chat/service/password.hpp"
 #include "src/support/text.hpp"
 #include "tern/tls.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/output.hpp"
 #include "tools/tern/cli/text_file.hpp"
 
 namespace tern::tool {

@@ -1,7 +1,10 @@
 #include "tools/tern/cli/address.hpp"
 
+#include <fmt/core.h>
+
+#include <CLI/Error.hpp>
 #include "tern/connector.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 
 namespace tern::tool {
 

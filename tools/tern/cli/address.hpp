@@ -1,7 +1,6 @@
 // Addresses on the command line: reading, resolving and printing them.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <string>
 #include <vector>
 

@@ -1,15 +1,15 @@
 #include "tools/tern/cli/configuration.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <toml++/toml.h>
-#include <CLI/Error.hpp>
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/suggestion.hpp"
 #include "tools/tern/cli/text_file.hpp"
 

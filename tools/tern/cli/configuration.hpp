@@ -5,11 +5,14 @@
 //   gave one. Whatever is wrong is one line with file:line:column, also what a flag overrides.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace tern::tool {
 

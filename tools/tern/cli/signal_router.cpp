@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "backends/system/console.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/log.hpp"
 
 namespace tern::tool {
 namespace {

@@ -1,6 +1,6 @@
 #include "tools/tern/cli/suggestion.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <numeric>

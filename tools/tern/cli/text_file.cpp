@@ -1,5 +1,7 @@
 #include "tools/tern/cli/text_file.hpp"
 
+#include <fmt/core.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -7,7 +9,7 @@
 #include <iterator>
 #include <memory>
 
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 
 namespace tern::tool {
 

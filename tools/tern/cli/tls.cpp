@@ -1,11 +1,16 @@
 #include "tools/tern/cli/tls.hpp"
 
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <sstream>
 
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/log.hpp"
+#include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/text_file.hpp"
 #include "tools/tern/cli/units.hpp"
 

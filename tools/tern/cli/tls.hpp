@@ -1,12 +1,15 @@
 // TLS on the command line: the options of servers and of clients, and what they come to.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "tern/tls.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace tern::tool {
 

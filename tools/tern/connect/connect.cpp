@@ -1,9 +1,12 @@
 // tern connect: a line client in the manner of netcat.
+#include <CLI/App.hpp>
 #include <memory>
 
 #include "backends/system/console.hpp"
 #include "tools/tern/cli/address.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/log.hpp"
+#include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/signal_router.hpp"
 #include "tools/tern/commands.hpp"
 #include "tools/tern/connect/session.hpp"

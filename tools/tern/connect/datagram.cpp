@@ -1,5 +1,7 @@
 // A session over UDP: each line of the input is one datagram, and each datagram that comes is
 // printed as it is. Datagrams have no end: after the input's end, silence is taken for one.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -7,6 +9,8 @@
 
 #include "tern/datagram_socket.hpp"
 #include "tools/tern/cli/address.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/log.hpp"
 #include "tools/tern/connect/lines.hpp"
 #include "tools/tern/connect/session.hpp"
 

@@ -1,7 +1,11 @@
 #include "tools/tern/connect/session.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
+
+#include "tools/tern/cli/exit_codes.hpp"
 
 namespace tern::tool {
 

@@ -11,7 +11,7 @@
 #include "tern/reactor.hpp"
 #include "tern/timer.hpp"
 #include "tern/url.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/tls.hpp"
 #include "tools/tern/connect/line_editor.hpp"
 #include "tools/tern/connect/stdin_reader.hpp"

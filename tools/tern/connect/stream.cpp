@@ -2,10 +2,14 @@
 //
 //   input ends, or the quit word ──► our half is closed ──► the peer's end ──► closed
 //                                        quit word only: or silence ──► closed
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <limits>
 
 #include "tern/connector.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/log.hpp"
 #include "tools/tern/connect/lines.hpp"
 #include "tools/tern/connect/session.hpp"
 

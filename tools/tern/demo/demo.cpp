@@ -1,4 +1,7 @@
 // tern demo: an echo server and a chat on loopback that say how to talk to them.
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -7,7 +10,9 @@
 #include "src/chat/service/service.hpp"
 #include "tern/tls_certificates.hpp"
 #include "tools/tern/cli/address.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/log.hpp"
+#include "tools/tern/cli/options.hpp"
+#include "tools/tern/cli/output.hpp"
 #include "tools/tern/commands.hpp"
 #include "tools/tern/echo/protocol.hpp"
 #include "tools/tern/serve/serve.hpp"

@@ -1,9 +1,13 @@
 // tern echo: a server that sends back what it receives.
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 #include <optional>
 
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/units.hpp"
 #include "tools/tern/commands.hpp"
 #include "tools/tern/echo/protocol.hpp"

@@ -1,6 +1,6 @@
 #include "tools/tern/serve/metrics.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 #include <memory>
@@ -9,7 +9,7 @@
 #include "tern/timer.hpp"
 #include "tern/version.hpp"
 #include "tools/tern/cli/address.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/serve/statistics.hpp"
 
 namespace tern::tool {

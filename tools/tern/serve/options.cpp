@@ -1,5 +1,8 @@
 #include "tools/tern/serve/options.hpp"
 
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
@@ -9,7 +12,7 @@
 #include "backends/common/socket_option_table.hpp"
 #include "tern/process.hpp"
 #include "tools/tern/cli/address.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/units.hpp"
 
 namespace tern::tool {

@@ -2,12 +2,15 @@
 // sockets and certificates.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <cstdint>
 #include <string>
 
 #include "tools/tern/cli/tls.hpp"
 #include "tools/tern/serve/serve.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace tern::tool {
 

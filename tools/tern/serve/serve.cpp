@@ -1,5 +1,7 @@
 #include "tools/tern/serve/serve.hpp"
 
+#include <fmt/core.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -9,7 +11,9 @@
 #include "backends/system/proc_stats.hpp"
 #include "tern/process.hpp"
 #include "tools/tern/cli/address.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/log.hpp"
+#include "tools/tern/cli/output.hpp"
 #include "tools/tern/cli/signal_router.hpp"
 #include "tools/tern/cli/units.hpp"
 #include "tools/tern/serve/statistics.hpp"
