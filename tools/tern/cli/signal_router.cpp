@@ -24,27 +24,27 @@ int signal_number(Signal signal) {
 
 }  // namespace
 
-SignalGate::SignalGate()
+SignalRouter::SignalRouter()
     : ignores_hangup_(system::ignores_hangup()),
       watcher_([this](Signal signal) { signalled(signal); }) {}
 
-void SignalGate::set(Handler handler) {
+void SignalRouter::set(Handler handler) {
   const std::lock_guard lock(mutex_);
   handler_ = std::move(handler);
 }
 
-void SignalGate::clear() {
+void SignalRouter::clear() {
   const std::lock_guard lock(mutex_);
   handler_ = nullptr;
   reload_ = nullptr;
 }
 
-void SignalGate::on_hangup(std::function<void()> reload) {
+void SignalRouter::on_hangup(std::function<void()> reload) {
   const std::lock_guard lock(mutex_);
   reload_ = std::move(reload);
 }
 
-void SignalGate::signalled(Signal signal) {
+void SignalRouter::signalled(Signal signal) {
   const std::lock_guard lock(mutex_);
   if (signal == Signal::hangup && reload_ != nullptr) return reload_();
   if (signal == Signal::hangup && ignores_hangup_) return;

@@ -1,4 +1,4 @@
-// SignalGate: what SIGINT, SIGTERM and SIGHUP do, as it changes in the life of a command.
+// SignalRouter: what SIGINT, SIGTERM and SIGHUP do, as it changes in the life of a command.
 //
 //   Until set() and after clear(), and for the second signal in any case, a signal ends the process
 //   at once with 128 plus its number, as a shell reports it. In between the first one is handed to
@@ -15,13 +15,13 @@
 
 namespace tern::tool {
 
-class SignalGate {
+class SignalRouter {
  public:
   using Handler = std::function<void(Signal)>;
 
-  SignalGate();
-  SignalGate(const SignalGate&) = delete;
-  SignalGate& operator=(const SignalGate&) = delete;
+  SignalRouter();
+  SignalRouter(const SignalRouter&) = delete;
+  SignalRouter& operator=(const SignalRouter&) = delete;
 
   void set(Handler handler);
   // From now on SIGHUP calls this, each time, and nothing else.
@@ -31,13 +31,15 @@ class SignalGate {
   // Clears at the end of a scope: before what the handler refers to is destroyed.
   class Scope {
    public:
-    Scope(SignalGate& gate, Handler handler) : gate_(gate) { gate_.set(std::move(handler)); }
-    ~Scope() { gate_.clear(); }
+    Scope(SignalRouter& router, Handler handler) : router_(router) {
+      router_.set(std::move(handler));
+    }
+    ~Scope() { router_.clear(); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
    private:
-    SignalGate& gate_;
+    SignalRouter& router_;
   };
 
  private:

@@ -45,14 +45,14 @@ void read_quit_word(const std::string& text, ConnectSettings& settings) {
 }
 
 int run_connect(const ConnectSettings& settings) {
-  SignalGate signals;
+  SignalRouter signals;
   Reactor reactor;
   const std::unique_ptr<ConnectSession> session = settings.url.scheme == Scheme::udp
                                                       ? make_datagram_session(reactor, settings)
                                                       : make_stream_session(reactor, settings);
   session->start();
   {
-    const SignalGate::Scope end_on_signal(signals, [&](Signal) {
+    const SignalRouter::Scope end_on_signal(signals, [&](Signal) {
       session->interrupt_output();
       reactor.post([&] { session->interrupted(); });
     });

@@ -55,10 +55,10 @@ class ChatLoad final : public Protocol {
   }
 
   int run() {
-    SignalGate signals;
+    SignalRouter signals;
     raise_descriptor_limit();
     system::sharpen_timers();
-    const SignalGate::Scope stop_on_signal(
+    const SignalRouter::Scope stop_on_signal(
         signals, [this](Signal) { reactor_.post([this] { interrupt(); }); });
     patience_timer_.arm_after(reactor_, options_.timeout);
     for (std::size_t i = 0; i < opening_max; ++i) open_next();

@@ -52,7 +52,7 @@ class LoadInterrupt {
   mutable std::mutex mutex_;
   bool happened_ = false;
   std::function<void()> stop_;
-  SignalGate signals_;  // last: its thread uses the others
+  SignalRouter signals_;  // last: its thread uses the others
 };
 
 // Blocks until the run is over. Throws CommandError: no reactor or thread could be made.

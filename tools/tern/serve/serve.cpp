@@ -159,7 +159,7 @@ void log_end(Server& server) {
 }  // namespace
 
 int serve(const ServeOptions& options) {
-  SignalGate signals;
+  SignalRouter signals;
   const DescriptorLimit limit = raise_descriptor_limit();
   ServerOptions server_options = options.server;
   server_options.listener.accept_failed = limited_warning();
@@ -178,7 +178,7 @@ int serve(const ServeOptions& options) {
 
   server.start();
   if (metrics != nullptr) metrics->start();
-  const SignalGate::Scope drain_on_signal(signals, [&](Signal) {
+  const SignalRouter::Scope drain_on_signal(signals, [&](Signal) {
     log(LogLevel::info, "draining: connections have {} to end; a second signal ends at once",
         format_duration(options.drain_timeout));
     if (metrics != nullptr) metrics->draining();
