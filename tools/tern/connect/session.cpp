@@ -22,7 +22,7 @@ void ConnectSession::read_input() {
     show();
   }
   try {
-    input_ = std::make_unique<Input>(
+    input_ = std::make_unique<StdinReader>(
         reactor_,
         [this](const std::string& bytes) {
           editing_ != nullptr ? keys_arrived(bytes) : input_arrived(bytes);

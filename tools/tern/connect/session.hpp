@@ -73,7 +73,7 @@ class ConnectSession {
 
   Reactor& reactor_;
   const ConnectSettings& settings_;
-  std::unique_ptr<Input> input_;
+  std::unique_ptr<StdinReader> input_;
   std::uint64_t received_bytes_ = 0;
 
  private:

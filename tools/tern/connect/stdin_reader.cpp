@@ -10,19 +10,19 @@ constexpr std::size_t piece_bytes_max = 32 * 1024;
 
 }  // namespace
 
-Input::Input(Reactor& reactor, std::function<void(const std::string&)> arrived,
-             std::function<void(const std::error_code&)> ended)
+StdinReader::StdinReader(Reactor& reactor, std::function<void(const std::string&)> arrived,
+                         std::function<void(const std::error_code&)> ended)
     : reactor_(reactor),
       arrived_(std::move(arrived)),
       ended_(std::move(ended)),
       thread_([this] { run(); }) {}
 
-Input::~Input() {
+StdinReader::~StdinReader() {
   stop();
   thread_.join();
 }
 
-void Input::stop() {
+void StdinReader::stop() {
   stopped_ = true;
   interrupt_.raise();
   {
@@ -32,7 +32,7 @@ void Input::stop() {
   changed_.notify_all();
 }
 
-void Input::taken(std::size_t bytes) {
+void StdinReader::taken(std::size_t bytes) {
   {
     const std::lock_guard lock(mutex_);
     outstanding_bytes_ -= bytes;
@@ -40,7 +40,7 @@ void Input::taken(std::size_t bytes) {
   changed_.notify_all();
 }
 
-bool Input::wait_for_room() {
+bool StdinReader::wait_for_room() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] {
     return interrupted_ || outstanding_bytes_ + piece_bytes_max <= outstanding_bytes_max;
@@ -48,7 +48,7 @@ bool Input::wait_for_room() {
   return !interrupted_;
 }
 
-void Input::run() {
+void StdinReader::run() {
   std::array<std::byte, piece_bytes_max> piece{};
   std::error_code error;
   while (wait_for_room()) {

@@ -1,4 +1,4 @@
-// Input: standard input, read on a thread of its own and handed to a reactor in pieces.
+// StdinReader: standard input, read on a thread of its own and handed to a reactor in pieces.
 //
 //   Standard input may be a terminal, a pipe or a file; no poller can watch all of these, so a
 //   thread waits for it. What was read and not yet given back by taken() is bounded: a peer that
@@ -19,18 +19,18 @@
 
 namespace tern::tool {
 
-class Input {
+class StdinReader {
  public:
   // Read and not given back, at most.
   static constexpr std::size_t outstanding_bytes_max = 256 * 1024;
 
   // `arrived` gets at least one byte; `ended` comes once, last, with the reason if reading failed.
-  Input(Reactor& reactor, std::function<void(const std::string&)> arrived,
-        std::function<void(const std::error_code&)> ended);
+  StdinReader(Reactor& reactor, std::function<void(const std::string&)> arrived,
+              std::function<void(const std::error_code&)> ended);
   // Stops, and waits for the thread. The reactor must not run any more.
-  ~Input();
-  Input(const Input&) = delete;
-  Input& operator=(const Input&) = delete;
+  ~StdinReader();
+  StdinReader(const StdinReader&) = delete;
+  StdinReader& operator=(const StdinReader&) = delete;
 
   // No callback comes after this.
   void stop();

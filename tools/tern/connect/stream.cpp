@@ -26,7 +26,7 @@ class StreamSession final : public ConnectSession, private Protocol {
       : ConnectSession(reactor, settings),
         quit_(settings.quit_word),
         recheck_timer_([this] { give_back(); }) {
-    // The queue is bounded by what Input hands over. A watermark would stop our own receiving, and
+    // The queue is bounded by what StdinReader hands over. A watermark would stop our receiving, and
     // with an echo server, which stops for the same reason, both would wait for ever.
     limits_.output_high_bytes = limits_.output_bytes_max = std::numeric_limits<std::size_t>::max();
     limits_.idle_timeout = Duration::zero();
@@ -144,7 +144,7 @@ class StreamSession final : public ConnectSession, private Protocol {
   // again from time to time. No event tells it: `drained` speaks of the watermark alone.
   void give_back() {
     if (connection_ == nullptr || taken_bytes_ == 0) return;
-    if (connection_->queued_bytes() <= Input::outstanding_bytes_max / 4) {
+    if (connection_->queued_bytes() <= StdinReader::outstanding_bytes_max / 4) {
       input_taken(std::exchange(taken_bytes_, 0));
       recheck_timer_.cancel();
     } else if (!recheck_timer_.armed()) {
