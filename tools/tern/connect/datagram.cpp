@@ -11,7 +11,8 @@
 #include "tools/tern/cli/address.hpp"
 #include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/log.hpp"
-#include "tools/tern/connect/lines.hpp"
+#include "tools/tern/connect/line_splitter.hpp"
+#include "tools/tern/connect/quit_filter.hpp"
 #include "tools/tern/connect/session.hpp"
 
 namespace tern::tool {

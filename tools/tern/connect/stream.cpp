@@ -10,7 +10,7 @@
 #include "tern/connector.hpp"
 #include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/log.hpp"
-#include "tools/tern/connect/lines.hpp"
+#include "tools/tern/connect/quit_filter.hpp"
 #include "tools/tern/connect/session.hpp"
 
 namespace tern::tool {

@@ -1,7 +1,4 @@
-#include "tools/tern/connect/lines.hpp"
-
-#include <algorithm>
-#include <utility>
+#include "tools/tern/connect/quit_filter.hpp"
 
 namespace tern::tool {
 
@@ -43,22 +40,6 @@ bool QuitFilter::finish(std::string& out) {
   if (matching_ && held_is_word()) return true;
   release(out);
   return false;
-}
-
-void LineSplitter::feed(std::string_view bytes, std::vector<std::string>& lines) {
-  while (!bytes.empty()) {
-    const std::size_t room = bytes_max_ - rest_.size();
-    const std::size_t end = bytes.substr(0, room).find('\n');
-    const bool whole = end != std::string_view::npos;
-    const std::size_t taken = whole ? end + 1 : std::min(room, bytes.size());
-    rest_ += bytes.substr(0, taken);
-    bytes.remove_prefix(taken);
-    if (whole || rest_.size() == bytes_max_) lines.push_back(std::exchange(rest_, {}));
-  }
-}
-
-void LineSplitter::finish(std::vector<std::string>& lines) {
-  if (!rest_.empty()) lines.push_back(std::exchange(rest_, {}));
 }
 
 }  // namespace tern::tool

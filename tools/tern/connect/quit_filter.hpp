@@ -1,5 +1,4 @@
-// Lines in a stream of bytes that comes in arbitrary pieces: the word that ends a session, and one
-// datagram a line.
+// The word that ends a session, in a stream of bytes that comes in arbitrary pieces.
 //
 //   Pure: bytes in, bytes out. A line ends with LF; a CR before it does not count as a part of it.
 #pragma once
@@ -7,7 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 namespace tern::tool {
 
@@ -31,22 +30,6 @@ class QuitFilter {
   std::string line_;            // the word and a CR
   std::size_t held_bytes_ = 0;  // how much of it this line has matched; only if `matching_`
   bool matching_ = true;        // nothing of this line has contradicted the word yet
-};
-
-// Cuts bytes into lines of at most `bytes_max`, each with its LF if it had one; longer ones are cut
-// in pieces.
-class LineSplitter {
- public:
-  explicit LineSplitter(std::size_t bytes_max) : bytes_max_(bytes_max) {}
-
-  // Appends the whole lines that `bytes` completes.
-  void feed(std::string_view bytes, std::vector<std::string>& lines);
-  // Appends what is left without an LF at the end of the input.
-  void finish(std::vector<std::string>& lines);
-
- private:
-  std::size_t bytes_max_;
-  std::string rest_;
 };
 
 }  // namespace tern::tool
