@@ -19,13 +19,13 @@ constexpr std::size_t connections_max = 64;
 constexpr Duration request_deadline = std::chrono::seconds(10);
 
 // One request, and one answer to it.
-class HttpDoor final : public Protocol {
+class HttpHandler final : public Protocol {
  public:
-  explicit HttpDoor(MetricsServer& metrics) : metrics_(metrics) {}
+  explicit HttpHandler(MetricsServer& metrics) : metrics_(metrics) {}
 
  private:
-  struct Visit {
-    explicit Visit(Connection& connection) : deadline([&connection] { connection.abort(); }) {
+  struct Exchange {
+    explicit Exchange(Connection& connection) : deadline([&connection] { connection.abort(); }) {
       deadline.arm_after(connection.reactor(), request_deadline);
     }
     protocols::HttpRequest request;
@@ -33,30 +33,31 @@ class HttpDoor final : public Protocol {
     bool is_answered = false;
   };
 
-  static Visit* visit_of(const Connection& connection) {
-    return static_cast<Visit*>(connection.user_data);
+  static Exchange* exchange_of(const Connection& connection) {
+    return static_cast<Exchange*>(connection.user_data);
   }
 
   void opened(Connection& connection) override {
-    connection.user_data = std::make_unique<Visit>(connection).release();
+    connection.user_data = std::make_unique<Exchange>(connection).release();
   }
 
   void received(Connection& connection, std::span<const std::byte> bytes) override {
-    Visit& visit = *visit_of(connection);
-    if (visit.is_answered) return;
+    Exchange& exchange = *exchange_of(connection);
+    if (exchange.is_answered) return;
     using Got = protocols::HttpRequest::Got;
-    const Got got = visit.request.feed({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    const Got got =
+        exchange.request.feed({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     if (got == Got::more) return;
-    visit.is_answered = true;
-    const std::string problem = fmt::format("error {}\n", visit.request.status());
+    exchange.is_answered = true;
+    const std::string problem = fmt::format("error {}\n", exchange.request.status());
     connection.send(got == Got::request
-                        ? metrics_.answer(visit.request.method(), visit.request.path())
-                        : protocols::http_answer(visit.request.status(), "text/plain", problem));
+                        ? metrics_.answer(exchange.request.method(), exchange.request.path())
+                        : protocols::http_answer(exchange.request.status(), "text/plain", problem));
     connection.close();
   }
 
   void closed(Connection& connection, CloseReason, const std::error_code&) override {
-    const std::unique_ptr<Visit> visit(visit_of(connection));
+    const std::unique_ptr<Exchange> exchange(exchange_of(connection));
     connection.user_data = nullptr;
   }
 
@@ -113,7 +114,7 @@ MetricsServer::MetricsServer(const Url& url, Server& measured,
       server_(server_options()) {
   try {
     endpoint_ = server_.listen(resolve_url(url).front(),
-                               [this](Reactor&) { return std::make_unique<HttpDoor>(*this); });
+                               [this](Reactor&) { return std::make_unique<HttpHandler>(*this); });
   } catch (const std::system_error& error) {
     throw unavailable(error);
   }
