@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include "tools/tern/cli/log.hpp"
 #include "tools/tern/cli/output.hpp"
 #include "tools/tern/commands.hpp"
+#include "tools/tern/serve/metrics.hpp"
 
 namespace tern::tool {
 namespace {
@@ -70,7 +72,7 @@ void add_metrics(const chat::Service& service, MetricsText& text) {
 }
 
 // A chat server and what its options are now.
-class Chat {
+class Chat final : public Application {
  public:
   explicit Chat(CLI::App& app, ChatOptions& options)
       : options_(options), given_(said_options(app)) {
@@ -85,19 +87,8 @@ class Chat {
       history_ = std::make_unique<ChatHistory>(options_.history);
       options_.service.journal = history_.get();
     }
-    chat::Service service(options_.service);
-    ServeOptions& serve_options = options_.settings.serve;
-    serve_options.protocol = [this, &service](Reactor& reactor) { return door(service, reactor); };
-    serve_options.ending = [this, &service] {
-      passwords_.stop();
-      service.end();
-    };
-    serve_options.draining = [&service] { service.drain(); };
-    serve_options.more_metrics = [&service](MetricsText& text) { add_metrics(service, text); };
-    if (!options_.config.empty() || !options_.reserved.empty()) {
-      serve_options.reload_settings = [this, &service] { reload(service); };
-    }
-    return serve(serve_options);
+    service_.emplace(options_.service);
+    return serve(options_.settings.serve, *this);
   }
 
  private:
@@ -114,23 +105,28 @@ class Chat {
   int check() {
     const auto& listen = options_.settings.serve.listen;
     const auto is_tls = [](const Url& url) { return url.scheme == Scheme::tls; };
-    if (std::any_of(listen.begin(), listen.end(), is_tls)) options_.settings.serve.tls();
+    if (std::any_of(listen.begin(), listen.end(), is_tls)) make_tls(options_.settings.serve.tls);
     print("OK\n");
     return exit_success;
   }
 
-  std::unique_ptr<Protocol> door(chat::Service& service, Reactor& reactor) {
-    auto door = service.door(reactor);
+  std::unique_ptr<Protocol> protocol(std::size_t, Reactor& reactor) override {
+    auto door = service_->door(reactor);
     if (history_ != nullptr && !std::exchange(is_loaded_, true)) {  // before anybody comes
-      history_->load([&service](const std::string& room, chat::Message message) {
-        service.restore(room, std::move(message));
+      history_->load([this](const std::string& room, chat::Message message) {
+        service_->restore(room, std::move(message));
       });
     }
     return door;
   }
 
-  // THREAD  that of signals.
-  void reload(chat::Service& service) {
+  void add_metrics(MetricsText& text) const override { tool::add_metrics(*service_, text); }
+
+  bool can_reload() const override {
+    return !options_.config.empty() || !options_.reserved.empty();
+  }
+
+  void reload() override {
     try {
       CLI::App app;
       ChatOptions options;
@@ -138,11 +134,18 @@ class Chat {
       apply_given(app, given_);
       read(app, options);
       report_kept(said_options(app));
-      service.reconfigure(options.service,
-                          [] { log(LogLevel::info, "configuration and names read again"); });
+      service_->reconfigure(options.service,
+                            [] { log(LogLevel::info, "configuration and names read again"); });
     } catch (const CommandError& error) {
       log(LogLevel::error, "configuration not read again, the old one stays: {}", error.what());
     }
+  }
+
+  void draining() override { service_->drain(); }
+
+  void ended() override {
+    passwords_.stop();
+    service_->end();
   }
 
   void report_kept(const OptionTexts& said) const {
@@ -166,6 +169,7 @@ class Chat {
   OptionTexts said_;         // and in the file, at the start
   PasswordChecker passwords_;
   std::unique_ptr<ChatHistory> history_;
+  std::optional<chat::Service> service_;
   bool is_loaded_ = false;
 };
 

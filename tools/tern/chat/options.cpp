@@ -153,7 +153,7 @@ void add_chat_options(CLI::App& app, ChatOptions& options) {
   add_names(app, options);
   add_time_limits(app, options.settings);
   add_socket_options(app, options.settings);
-  add_tls_server_options(app, options.settings.tls);
+  add_tls_server_options(app, options.settings.serve.tls);
   add_log_options(app);
 }
 

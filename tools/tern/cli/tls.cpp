@@ -144,6 +144,7 @@ void add_tls_server_options(CLI::App& app, TlsServerSettings& settings) {
 }
 
 std::shared_ptr<TlsContext> make_tls(const TlsServerSettings& settings) {
+  if (!settings.options.identities.empty()) return make_tls_server(settings.options);
   if (settings.certificates.empty() || settings.certificates.size() != settings.keys.size()) {
     throw CommandError(
         exit_usage,

@@ -19,7 +19,7 @@ struct TlsServerSettings {
   std::string ocsp;                       // for the first certificate
   std::string authorities;                // a file: whose client certificates are good
   std::string key_log;                    // a file
-  TlsServerOptions options;
+  TlsServerOptions options;               // with identities: these count, and no files
 };
 
 // Registers --tls-cert, --tls-key and so on; `settings` must outlive the parsing.

@@ -14,8 +14,7 @@
 #include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/output.hpp"
 #include "tools/tern/commands.hpp"
-#include "tools/tern/echo/protocol.hpp"
-#include "tools/tern/serve/serve.hpp"
+#include "tools/tern/echo/application.hpp"
 
 namespace tern::tool {
 namespace {
@@ -67,6 +66,42 @@ std::string instructions(const std::vector<Endpoint>& bound, const std::string& 
   return text + "\nCtrl-C ends the demo.\n";
 }
 
+class Demo final : public EchoApplication {
+ public:
+  // The certificate for TLS is made for this run; without an engine there is no such address.
+  explicit Demo(std::uint16_t port) {
+    for (const Scheme scheme : {Scheme::tcp, Scheme::udp}) {
+      options_.listen.push_back(Url{scheme, "127.0.0.1", port, {}});
+    }
+    options_.listen.push_back(Url{Scheme::tcp, "127.0.0.1", 0, {}});
+    options_.drain_timeout = std::chrono::seconds(2);
+    if (tls_engine().empty()) return;
+    options_.listen.push_back(Url{Scheme::tls, "127.0.0.1", 0, {}});
+    const TlsIdentity identity = make_tls_leaf({.hosts = {"localhost", "127.0.0.1", "::1"}});
+    options_.tls.options.identities = {identity};
+    // Colons would make the command longer than a line.
+    fingerprint_ = tls_fingerprint(identity.certificate_pem);
+    std::erase(fingerprint_, ':');
+  }
+
+  int run() { return serve(options_, *this); }
+
+ private:
+  std::unique_ptr<Protocol> protocol(std::size_t address, Reactor& reactor) override {
+    return address == chat_position ? chat_.door(reactor)
+                                    : EchoApplication::protocol(address, reactor);
+  }
+  std::string greeting(const std::vector<Endpoint>& bound) override {
+    return instructions(bound, fingerprint_);
+  }
+  void draining() override { chat_.drain(); }
+  void ended() override { chat_.end(); }
+
+  ServeOptions options_;
+  std::string fingerprint_;
+  chat::Service chat_{{}};
+};
+
 }  // namespace
 
 void add_demo(CLI::App& app, int& exit_code) {
@@ -75,39 +110,7 @@ void add_demo(CLI::App& app, int& exit_code) {
             65'535);
   add_log_options(app, LogLevel::warning);
   app.footer(std::string(description));
-  app.callback([port, &exit_code] {
-    ServeOptions options;
-    for (const Scheme scheme : {Scheme::tcp, Scheme::udp}) {
-      options.listen.push_back(Url{scheme, "127.0.0.1", static_cast<std::uint16_t>(*port), {}});
-    }
-    options.listen.push_back(Url{Scheme::tcp, "127.0.0.1", 0, {}});
-    chat::Service service({});
-    options.other_protocols[chat_position] = [&service](Reactor& reactor) {
-      return service.door(reactor);
-    };
-    options.draining = [&service] { service.drain(); };
-    options.ending = [&service] { service.end(); };
-    options.drain_timeout = std::chrono::seconds(2);
-    options.protocol = [](Reactor&) { return std::make_unique<protocols::Echo>(); };
-    options.datagram_protocol = [](Reactor&) {
-      return std::make_unique<protocols::DatagramEcho>();
-    };
-    if (tls_engine().empty()) {
-      options.greeting = [](const auto& bound) { return instructions(bound, {}); };
-    } else {
-      options.listen.push_back(Url{Scheme::tls, "127.0.0.1", 0, {}});
-      TlsServerOptions tls;
-      tls.identities = {make_tls_leaf({.hosts = {"localhost", "127.0.0.1", "::1"}})};
-      // Colons would make the command longer than a line.
-      std::string fingerprint = tls_fingerprint(tls.identities.front().certificate_pem);
-      std::erase(fingerprint, ':');
-      options.tls = [tls] { return make_tls_server(tls); };
-      options.greeting = [fingerprint](const auto& bound) {
-        return instructions(bound, fingerprint);
-      };
-    }
-    exit_code = serve(options);
-  });
+  app.callback([port, &exit_code] { exit_code = Demo(static_cast<std::uint16_t>(*port)).run(); });
 }
 
 }  // namespace tern::tool

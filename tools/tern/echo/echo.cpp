@@ -10,7 +10,7 @@
 #include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/units.hpp"
 #include "tools/tern/commands.hpp"
-#include "tools/tern/echo/protocol.hpp"
+#include "tools/tern/echo/application.hpp"
 #include "tools/tern/serve/options.hpp"
 
 namespace tern::tool {
@@ -101,23 +101,18 @@ new connections are refused, idle ones are ended, busy ones are served until the
 
 void add_echo(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<EchoOptions>();
-  ServeOptions& serve_options = options->settings.serve;
-  serve_options.protocol = [](Reactor&) { return std::make_unique<protocols::Echo>(); };
-  serve_options.datagram_protocol = [](Reactor&) {
-    return std::make_unique<protocols::DatagramEcho>();
-  };
-
   add_server_options(app, options->settings,
                      "tcp://, tls:// or udp://HOST:PORT, unix:/PATH or unix:@NAME");
   add_limits(app, *options);
   add_socket_options(app, options->settings);
-  add_tls_server_options(app, options->settings.tls);
+  add_tls_server_options(app, options->settings.serve.tls);
   add_log_options(app);
   app.footer(
       fmt::format("{}\n\n{}\n\n{}\n\n{}", examples, server_output_help, signals, server_end_help));
   app.callback([options, &exit_code] {
     settle(*options);
-    exit_code = serve(options->settings.serve);
+    EchoApplication application;
+    exit_code = serve(options->settings.serve, application);
   });
 }
 

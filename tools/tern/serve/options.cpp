@@ -143,8 +143,6 @@ ServerSettings::ServerSettings(const std::string& url) : standard_url(url) {
   serve.listen.resize(1);
   Url::parse(url, serve.listen.front(), problem);
   serve.server.workers = read_workers("auto");
-  serve.tls = [this] { return make_tls(tls); };
-  serve.reload = [this](TlsContext& context) { reload_tls(context, tls); };
 }
 
 void add_server_options(CLI::App& app, ServerSettings& settings, const std::string& schemes) {

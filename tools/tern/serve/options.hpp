@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 
-#include "tools/tern/cli/tls.hpp"
 #include "tools/tern/serve/serve.hpp"
 
 namespace CLI {
@@ -20,7 +19,6 @@ struct ServerSettings {
 
   std::string standard_url;
   ServeOptions serve;
-  TlsServerSettings tls;
   std::uint64_t backlog = static_cast<std::uint64_t>(ListenOptions{}.backlog);
 };
 

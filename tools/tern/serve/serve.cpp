@@ -16,6 +16,7 @@
 #include "tools/tern/cli/output.hpp"
 #include "tools/tern/cli/signal_router.hpp"
 #include "tools/tern/cli/units.hpp"
+#include "tools/tern/serve/metrics.hpp"
 #include "tools/tern/serve/statistics.hpp"
 
 namespace tern::tool {
@@ -83,26 +84,28 @@ void check_backlog(int backlog) {
   }
 }
 
-Endpoint bind_one(Server& server, const ServeOptions& options, std::size_t position,
-                  std::shared_ptr<TlsContext>& tls) {
-  const Url& url = options.listen[position];
-  const auto other = options.other_protocols.find(position);
-  const Server::ProtocolFactory& protocol =
-      other == options.other_protocols.end() ? options.protocol : other->second;
-  if (url.scheme == Scheme::tls && tls == nullptr) tls = options.tls();
+Endpoint bind_one(Server& server, const ServeOptions& options, Application& application,
+                  std::size_t address, std::shared_ptr<TlsContext>& tls) {
+  const Url& url = options.listen[address];
+  if (url.scheme == Scheme::tls && tls == nullptr) tls = make_tls(options.tls);
   const Endpoint endpoint = resolve_url(url).front();
   try {
-    if (url.scheme == Scheme::tls) return server.listen(endpoint, protocol, tls);
-    return url.scheme == Scheme::udp ? server.listen_datagrams(endpoint, options.datagram_protocol)
-                                     : server.listen(endpoint, protocol);
+    if (url.scheme == Scheme::udp) {
+      return server.listen_datagrams(
+          endpoint, [&application](Reactor&) { return application.datagram_protocol(); });
+    }
+    const auto protocol = [&application, address](Reactor& reactor) {
+      return application.protocol(address, reactor);
+    };
+    return server.listen(endpoint, protocol, url.scheme == Scheme::tls ? tls : nullptr);
   } catch (const std::system_error& error) {
     throw unavailable(error);
   }
 }
 
-void reload(TlsContext& tls, const ServeOptions& options) {
+void reload_certificates(TlsContext& tls, const TlsServerSettings& settings) {
   try {
-    options.reload(tls);
+    reload_tls(tls, settings);
     log(LogLevel::info, "certificates read again; new connections get them");
   } catch (const CommandError& error) {
     log(LogLevel::error, "certificates not read again, the old ones stay: {}", error.what());
@@ -110,9 +113,12 @@ void reload(TlsContext& tls, const ServeOptions& options) {
 }
 
 std::unique_ptr<MetricsServer> serve_metrics(Server& server, const ServeOptions& options,
+                                             const Application& application,
                                              std::string& announcement) {
   if (!options.metrics) return {};
-  auto metrics = std::make_unique<MetricsServer>(*options.metrics, server, options.more_metrics);
+  auto metrics = std::make_unique<MetricsServer>(
+      *options.metrics, server,
+      [&application](MetricsText& text) { application.add_metrics(text); });
   std::string url = url_text(Scheme::tcp, metrics->endpoint());
   if (url.starts_with("tcp:")) url.replace(0, 3, "http");
   announcement += fmt::format("listening {}\n", url);
@@ -122,18 +128,18 @@ std::unique_ptr<MetricsServer> serve_metrics(Server& server, const ServeOptions&
 // Also where an exception leaves a server that runs.
 class Ending {
  public:
-  Ending(Server& server, const std::function<void()>& call) : server_(server), call_(call) {}
+  Ending(Server& server, Application& application) : server_(server), application_(application) {}
   ~Ending() {
     server_.stop();
     server_.join();
-    if (call_) call_();
+    application_.ended();
   }
   Ending(const Ending&) = delete;
   Ending& operator=(const Ending&) = delete;
 
  private:
   Server& server_;
-  const std::function<void()>& call_;
+  Application& application_;
 };
 
 void log_start(const ServerOptions& options, const DescriptorLimit& limit) {
@@ -158,23 +164,23 @@ void log_end(Server& server) {
 
 }  // namespace
 
-int serve(const ServeOptions& options) {
+int serve(const ServeOptions& options, Application& application) {
   SignalRouter signals;
   const DescriptorLimit limit = raise_descriptor_limit();
   ServerOptions server_options = options.server;
   server_options.listener.accept_failed = limited_warning();
   Server server(server_options);
-  const Ending ending(server, options.ending);
+  const Ending ending(server, application);
   std::vector<Endpoint> bound;
   std::string announcement;
   std::shared_ptr<TlsContext> tls;
   for (std::size_t i = 0; i < options.listen.size(); ++i) {
-    bound.push_back(bind_one(server, options, i, tls));
+    bound.push_back(bind_one(server, options, application, i, tls));
     announcement += fmt::format("listening {}\n", url_text(options.listen[i].scheme, bound[i]));
   }
-  std::unique_ptr<MetricsServer> metrics = serve_metrics(server, options, announcement);
-  announcement += "ready\n";
-  if (options.greeting) announcement += options.greeting(bound);
+  std::unique_ptr<MetricsServer> metrics =
+      serve_metrics(server, options, application, announcement);
+  announcement += "ready\n" + application.greeting(bound);
 
   server.start();
   if (metrics != nullptr) metrics->start();
@@ -182,14 +188,14 @@ int serve(const ServeOptions& options) {
     log(LogLevel::info, "draining: connections have {} to end; a second signal ends at once",
         format_duration(options.drain_timeout));
     if (metrics != nullptr) metrics->draining();
-    if (options.draining) options.draining();
+    application.draining();
     server.drain(options.drain_timeout);
   });
-  const bool has_certificates = tls != nullptr && options.reload;
-  if (has_certificates || options.reload_settings) {
+  const bool has_certificates = tls != nullptr && !options.tls.certificates.empty();
+  if (has_certificates || application.can_reload()) {
     signals.on_hangup([&, has_certificates] {
-      if (options.reload_settings) options.reload_settings();
-      if (has_certificates) reload(*tls, options);
+      if (application.can_reload()) application.reload();
+      if (has_certificates) reload_certificates(*tls, options.tls);
     });
   }
   log_start(server_options, limit);

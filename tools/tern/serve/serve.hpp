@@ -10,8 +10,7 @@
 //   128 plus its number, as a shell reports it (130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP).
 #pragma once
 
-#include <functional>
-#include <map>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,41 +18,60 @@
 
 #include "tern/server.hpp"
 #include "tern/url.hpp"
-#include "tools/tern/serve/metrics.hpp"
+#include "tools/tern/cli/tls.hpp"
 
 namespace tern::tool {
+
+class MetricsText;
+
+// What a command serves.
+//   OWNERSHIP  Must outlive serve().
+//   THREAD     Protocols are made, greeting() and ended() called on the thread of serve();
+//              draining() and reload() on that of signals, one at a time; add_metrics() on any.
+class Application {
+ public:
+  virtual ~Application() = default;
+
+  // What ServeOptions::listen[address] speaks on a reactor: called once for each reactor before any
+  // of them runs.
+  virtual std::unique_ptr<Protocol> protocol(std::size_t address, Reactor& reactor) = 0;
+  // The same for udp://, which a command without it must refuse.
+  virtual std::unique_ptr<DatagramProtocol> datagram_protocol() { return nullptr; }
+
+  // Written to standard output after the ready lines; given the addresses in the order of `listen`.
+  virtual std::string greeting(const std::vector<Endpoint>&) { return {}; }
+  // Adds to every server's numbers.
+  virtual void add_metrics(MetricsText&) const {}
+  // Whether SIGHUP has something to reload(), which reports on its own what is wrong. (Certificates
+  // are serve()'s business.)
+  virtual bool can_reload() const { return false; }
+  virtual void reload() {}
+  // A signal asked for the end: the server drains next.
+  virtual void draining() {}
+  // On every way out: reactors run no more, and are about to be destroyed.
+  virtual void ended() {}
+
+ protected:
+  Application() = default;
+  Application(const Application&) = delete;
+  Application& operator=(const Application&) = delete;
+};
 
 struct ServeOptions {
   ServerOptions server;
   std::vector<Url> listen;
   Duration drain_timeout = std::chrono::seconds(10);
-  // What tls:// addresses speak; made on demand, so that it is no error to have none.
-  std::function<std::shared_ptr<TlsContext>()> tls;
-  // SIGHUP, once there is TLS: reads the certificates again. Throws CommandError.
-  std::function<void(TlsContext&)> reload;
-  // SIGHUP, before that: reads everything else again. Reports on its own what is wrong.
-  std::function<void()> reload_settings;
-  // Where /metrics and /healthz are to be had, and what is added to every server's numbers (on any
-  // thread).
+  // What tls:// addresses speak; looked at if there are any, so that it is no error to have none.
+  // SIGHUP reads its certificates again.
+  TlsServerSettings tls;
+  // Where /metrics and /healthz are to be had.
   std::optional<Url> metrics;
-  std::function<void(MetricsText&)> more_metrics;
   // How often counters are printed; zero: never.
   Duration stats = Duration::zero();
-  Server::ProtocolFactory protocol;
-  // For addresses that have a protocol of their own: by the position in `listen`.
-  std::map<std::size_t, Server::ProtocolFactory> other_protocols;
-  Server::DatagramProtocolFactory datagram_protocol;
-  // Called when a signal asked for the end, before the server drains.
-  std::function<void()> draining;
-  // Called on every way out once there were reactors: they run no more, and are about to be
-  // destroyed.
-  std::function<void()> ending;
-  // Written to standard output after the ready lines; given the addresses in the order of `listen`.
-  std::function<std::string(const std::vector<Endpoint>&)> greeting;
 };
 
 // Returns the exit code. Throws CommandError when an address cannot be bound; nothing has been
 // written to standard output then.
-int serve(const ServeOptions& options);
+int serve(const ServeOptions& options, Application& application);
 
 }  // namespace tern::tool
