@@ -1,8 +1,10 @@
 """The configuration file of a chat: what it sets, what is wrong with it, and SIGHUP."""
 import os
+import re
 import signal
 
 import harness
+import manual
 import tls_case
 from test_chat import Case
 from test_chat_names import hashed
@@ -67,6 +69,9 @@ class File(Configured):
                 ('quiet = "yes"\n', '1:9', 'quiet is on or off; write true or false'),
                 ('[limits]\nmax-joins = 1\n', '1:2', "there is no option 'limits'"),
                 ('config = "x"\n', '1:1', 'config is for the command line alone; remove it here'),
+                ('check-config = true\n', '1:1', 'check-config is for the command line alone'),
+                ('reserve = "x"\n', '1:1', 'reserve is for the command line alone'),
+                ('help = true\n', '1:1', 'help is for the command line alone'),
                 ('max-joins = \n', '1:1', ''),
                 ('max-joins = 1\nmax-joins = 2\n', '2:', ''),
                 ('a = "\xff\n', '1:', '')):
@@ -138,6 +143,26 @@ class Reload(Configured):
         self.write('# nothing\n')
         self.reload(server, 'configuration and names read again')
         alice.expect_answer('/topic four', '[lobby] -- alice set the topic: four')
+
+    @tls_case.needs_tls
+    def test_the_manual_says_what_a_reload_takes(self):
+        """All options are said that were not said before: the log names what needs a restart."""
+        defaults = manual.Help(self, 'chat').defaults()
+        values = {name: default or 'x' for name, default in defaults.items()}
+        for name in ('--help', '--config', '--check-config', '--reserve'):  # not in a file
+            del values[name]
+        del values['--quiet']  # it would silence the log
+        names = self.write('# nobody\n', os.path.join(self.directory(), 'names'))
+        values.update({'--reserved': names, '--operators': names, '--metrics': 'tcp://127.0.0.1:1'})
+        server = self.chat('--config', self.write('listen = "tcp://127.0.0.1:0"\n'), listen=None)
+        self.write(''.join(f'{name[2:]} = "{value}"\n' for name, value in values.items()))
+        self.reload(server, 'configuration and names read again')
+        kept = re.search('these need a restart, and stay as they were: (.*)\n',
+                         server.stderr.text())[1].split(', ')
+        said = re.search(r'- taken at once: (.*?), and what', manual.page('chat.md'), re.DOTALL)[1]
+        taken = re.findall(r'`([\w-]+)`', said) + ['reserved', 'operators']
+        self.assertEqual(sorted(set(values) - {f'--{name}' for name in kept}),
+                         sorted({f'--{name}' for name in taken} - {'--quiet'}))
 
     def test_a_flag_counts_after_a_reload_too(self):
         server = self.chat('--config', self.write('max-topic = 9\n'), '--max-topic', '3')

@@ -41,16 +41,6 @@ nothing to read, drain: members are told and disconnected; what they have not re
 --drain-timeout is lost; exit code 0. A second signal ends at once (exit code 130 for SIGINT, 143
 for SIGTERM, 129 for SIGHUP).)";
 
-const std::set<std::string> not_in_files{"config", "check-config", "reserve"};
-
-// What a running server takes from a changed file.
-const std::set<std::string> reloadable{
-    "max-rooms", "max-room-members", "max-joins",     "max-name",     "max-topic",
-    "history",   "replay",           "history-bytes", "soft-limit",   "hard-limit",
-    "flood",     "flood-patience",   "ping",          "idle-timeout", "reserved",
-    "operators", "log-level",        "log-format",    "quiet",
-};
-
 void add_metrics(const chat::Service& service, MetricsText& text) {
   const chat::ServiceCounters counters = service.counters();
   const auto gauge = [&text](const char* name, const char* help, std::uint64_t value) {
@@ -94,7 +84,7 @@ class Chat final : public Application {
  private:
   // The files that are named by what was given. Throws CommandError; the passwords are as before.
   void read(CLI::App& app, ChatOptions& options) {
-    if (!options.config.empty()) apply_configuration(app, options.config, not_in_files);
+    if (!options.config.empty()) apply_configuration(app, options.config);
     settle(options);
     ChatNames names =
         read_chat_names(options.reserved, options.operators, options.service.hub.name_bytes_max);
@@ -154,7 +144,7 @@ class Chat final : public Application {
       for (const auto& [name, texts] : left) {
         const auto other = right.find(name);
         const bool is_same = other != right.end() && other->second == texts;
-        if (!is_same && !reloadable.contains(name)) kept.insert(name);
+        if (!is_same && !options_.reloadable.contains(name)) kept.insert(name);
       }
     };
     compare(said, said_);

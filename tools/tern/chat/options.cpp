@@ -50,54 +50,53 @@ Duration read_sync(const std::string& text) {
   return interval;
 }
 
+// A running server takes it from a changed file; everything else needs a restart.
+void make_reloadable(ChatOptions& options, const CLI::Option* option) {
+  options.reloadable.insert(option->get_lnames().front());
+}
+
 void add_limits(CLI::App& app, ChatOptions& options) {
   chat::ServiceOptions& service = options.service;
   chat::HubLimits& hub = service.hub;
-  const char* group = "Limits";
+  const auto add = [&options](CLI::Option* option) {
+    make_reloadable(options, option->group("Limits"));
+  };
   add_count(app, "--max-members", options.members_max, "members at once; one more is told so", 1,
             10'000'000)
-      ->group(group);
-  add_count(app, "--max-rooms", options.rooms_max,
-            "rooms; those without members are kept until their place is needed", 1, 10'000'000)
-      ->group(group);
-  add_count(app, "--max-room-members", options.room_members_max, "members of one room", 1,
-            10'000'000)
-      ->group(group);
-  add_count(app, "--max-joins", options.joins_max, "rooms that one member is in at once", 1, 1000)
-      ->group(group);
-  add_size(app, "--max-name", hub.name_bytes_max, "bytes of a nickname or a room's name", 10, 200)
-      ->group(group);
-  add_size(app, "--max-topic", hub.topic_bytes_max, "bytes of a room's topic", 1, 4096)
-      ->group(group);
-  add_count(app, "--history", options.history_lines,
-            "lines of each room that are kept for /history; 0: none", 0, 1000)
-      ->group(group);
-  add_count(app, "--replay", options.replay_lines, "of these, told to who joins; 0: none", 0, 1000)
-      ->group(group);
-  add_size(app, "--history-bytes", hub.history_bytes_max, "their text together, in each room", 1,
-           history_bytes_largest)
-      ->group(group);
-  add_size(app, "--soft-limit", service.output_soft_bytes,
-           "queued output above which a member is not told any more who comes and goes, and its "
-           "own lines wait",
-           1024)
-      ->group(group);
-  add_size(app, "--hard-limit", service.output_hard_bytes,
-           "queued output above which a member is disconnected as too slow", hard_limit_bytes_min)
-      ->group(group);
-  add_text(app, "--flood", "RATE", "5,20",
-           "lines a second that a member may send, and at once: faster ones wait; or off",
-           [&service](const std::string& text) { service.flood = read_flood(text); })
-      ->group(group);
-  add_duration(app, "--flood-patience", service.flood_patience,
-               "disconnect who sends too fast for so long without a break; 0: never")
-      ->group(group);
-  add_duration(app, "--ping", service.ping_interval,
-               "send a line where nothing has moved for so long; 0: never")
-      ->group(group);
-  add_duration(app, "--idle-timeout", service.idle_timeout,
-               "disconnect who has sent no line for so long; 0: never")
-      ->group(group);
+      ->group("Limits");
+  add(add_count(app, "--max-rooms", options.rooms_max,
+                "rooms; those without members are kept until their place is needed", 1,
+                10'000'000));
+  add(add_count(app, "--max-room-members", options.room_members_max, "members of one room", 1,
+                10'000'000));
+  add(add_count(app, "--max-joins", options.joins_max, "rooms that one member is in at once", 1,
+                1000));
+  add(add_size(app, "--max-name", hub.name_bytes_max, "bytes of a nickname or a room's name", 10,
+               200));
+  add(add_size(app, "--max-topic", hub.topic_bytes_max, "bytes of a room's topic", 1, 4096));
+  add(add_count(app, "--history", options.history_lines,
+                "lines of each room that are kept for /history; 0: none", 0, 1000));
+  add(add_count(app, "--replay", options.replay_lines, "of these, told to who joins; 0: none", 0,
+                1000));
+  add(add_size(app, "--history-bytes", hub.history_bytes_max, "their text together, in each room",
+               1, history_bytes_largest));
+  add(add_size(
+      app, "--soft-limit", service.output_soft_bytes,
+      "queued output above which a member is not told any more who comes and goes, and its "
+      "own lines wait",
+      1024));
+  add(add_size(app, "--hard-limit", service.output_hard_bytes,
+               "queued output above which a member is disconnected as too slow",
+               hard_limit_bytes_min));
+  add(add_text(app, "--flood", "RATE", "5,20",
+               "lines a second that a member may send, and at once: faster ones wait; or off",
+               [&service](const std::string& text) { service.flood = read_flood(text); }));
+  add(add_duration(app, "--flood-patience", service.flood_patience,
+                   "disconnect who sends too fast for so long without a break; 0: never"));
+  add(add_duration(app, "--ping", service.ping_interval,
+                   "send a line where nothing has moved for so long; 0: never"));
+  add(add_duration(app, "--idle-timeout", service.idle_timeout,
+                   "disconnect who has sent no line for so long; 0: never"));
 }
 
 void add_history(CLI::App& app, ChatOptions& options) {
@@ -123,12 +122,16 @@ void add_names(CLI::App& app, ChatOptions& options) {
                     [&target](const std::string& value) { target = value; })
         ->group(group);
   };
-  add("--reserved", "FILE", "names that only who knows their password may have", options.reserved);
-  add("--operators", "FILE", "of these, names that may kick, ban and mute in each room",
-      options.operators);
+  make_reloadable(options,
+                  add("--reserved", "FILE", "names that only who knows their password may have",
+                      options.reserved));
+  make_reloadable(
+      options, add("--operators", "FILE",
+                   "of these, names that may kick, ban and mute in each room", options.operators));
   add("--reserve", "NAME",
       "read a password from standard input, print the line for --reserved, and end",
-      options.reserve);
+      options.reserve)
+      ->configurable(false);
 }
 
 void add_configuration(CLI::App& app, ChatOptions& options) {
@@ -136,11 +139,13 @@ void add_configuration(CLI::App& app, ChatOptions& options) {
   add_text(app, "--config", "FILE", "",
            "a TOML file with any of these options: max-members = 5000; SIGHUP reads it again",
            [&options](const std::string& text) { options.config = text; })
-      ->group(group);
+      ->group(group)
+      ->configurable(false);
   with_environment(
       app.add_flag("--check-config", options.checks,
                    "read everything as at the start, say OK or what is wrong, and end"))
-      ->group(group);
+      ->group(group)
+      ->configurable(false);
 }
 
 }  // namespace
@@ -154,7 +159,7 @@ void add_chat_options(CLI::App& app, ChatOptions& options) {
   add_time_limits(app, options.settings);
   add_socket_options(app, options.settings);
   add_tls_server_options(app, options.settings.serve.tls);
-  add_log_options(app);
+  for (const CLI::Option* option : add_log_options(app)) make_reloadable(options, option);
 }
 
 void settle(ChatOptions& options) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "src/chat/service/service.hpp"
@@ -23,6 +24,8 @@ struct ChatOptions {
   std::string reserved;        // files
   std::string operators;
   std::string reserve;  // a name
+  // What a running server takes from a changed file, by long names: filled by registering.
+  std::set<std::string> reloadable;
   std::uint64_t members_max = service.hub.members_max;
   std::uint64_t rooms_max = service.hub.rooms_max;
   std::uint64_t room_members_max = service.hub.room_members_max;

@@ -105,8 +105,7 @@ void apply_given(CLI::App& app, const OptionTexts& given) {
   for (const auto& [name, texts] : given) set(*app.get_option("--" + name), texts);
 }
 
-void apply_configuration(CLI::App& app, const std::string& path,
-                         const std::set<std::string>& not_here) {
+void apply_configuration(CLI::App& app, const std::string& path) {
   std::istringstream text(read_text("--config", path));
   try {
     const toml::table table = toml::parse(text, path);
@@ -114,12 +113,12 @@ void apply_configuration(CLI::App& app, const std::string& path,
       const std::string name(key.str());
       CLI::Option* option = app.get_option_no_throw("--" + name);
       const Place place{path, key.source().begin};
-      if (option == nullptr || name == "help") {
+      if (option == nullptr) {
         std::vector<std::string> names;
         for (const CLI::Option* each : app.get_options()) names.push_back(long_name(*each));
         fail(place, fmt::format("there is no option '{}'{}", name, suggestion(name, names)));
       }
-      if (not_here.contains(name)) {
+      if (!option->get_configurable()) {
         fail(place, fmt::format("{} is for the command line alone; remove it here", name));
       }
       apply(path, *option, node);

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -26,9 +25,8 @@ OptionTexts said_options(const CLI::App& app);
 // Does again what the command line said, on options that were registered anew.
 void apply_given(CLI::App& app, const OptionTexts& given);
 
-// Reads the file, and sets options that were not given otherwise. `not_here`: long names of options
-// that have no place in a file. Throws CommandError (78).
-void apply_configuration(CLI::App& app, const std::string& path,
-                         const std::set<std::string>& not_here);
+// Reads the file, and sets options that were not given otherwise. An option that is not
+// configurable() has no place in a file. Throws CommandError (78).
+void apply_configuration(CLI::App& app, const std::string& path);
 
 }  // namespace tern::tool

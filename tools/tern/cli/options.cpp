@@ -28,34 +28,32 @@ Number in_range(const std::string& name, const std::string& text, Number value, 
 
 }  // namespace
 
-void add_log_options(CLI::App& app, LogLevel standard) {
+std::vector<CLI::Option*> add_log_options(CLI::App& app, LogLevel standard) {
   standard_levels[&app] = standard;
-  add_text(app, "--log-level", "LEVEL", std::string(to_string(standard)),
-           "log this and what is graver: debug, info, warning or error",
-           [](const std::string& text) {
-             for (const LogLevel level :
-                  {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
-               if (text == to_string(level)) return set_log_level(level);
-             }
-             throw CLI::ValidationError(
-                 "--log-level",
-                 fmt::format("'{}' is not a level; write debug, info, warning or error", text));
-           })
-      ->group("Log");
-  add_text(app, "--log-format", "FORMAT", "text",
-           "text, or json: an object a line, with time, level and message",
-           [](const std::string& text) {
-             if (text != "text" && text != "json") {
-               throw CLI::ValidationError(
-                   "--log-format", fmt::format("'{}' is not a format; write text or json", text));
-             }
-             set_log_json(text == "json");
-           })
-      ->group("Log");
-  app.add_flag_callback(
-         "-q,--quiet", [] { set_log_level(LogLevel::error); },
-         "log errors only, whatever --log-level says")
-      ->group("Log");
+  const std::vector<CLI::Option*> options{
+      add_text(app, "--log-level", "LEVEL", std::string(to_string(standard)),
+               "log this and what is graver: debug, info, warning or error",
+               [](const std::string& text) {
+                 for (const LogLevel level :
+                      {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
+                   if (text == to_string(level)) return set_log_level(level);
+                 }
+                 refuse("--log-level", text, "a level", "debug, info, warning or error");
+               }),
+      add_text(app, "--log-format", "FORMAT", "text",
+               "text, or json: an object a line, with time, level and message",
+               [](const std::string& text) {
+                 if (text != "text" && text != "json") {
+                   refuse("--log-format", text, "a format", "text or json");
+                 }
+                 set_log_json(text == "json");
+               }),
+      app.add_flag_callback(
+          "-q,--quiet", [] { set_log_level(LogLevel::error); },
+          "log errors only, whatever --log-level says"),
+  };
+  for (CLI::Option* option : options) option->group("Log");
+  return options;
 }
 
 void finish_registration(CLI::App& app) {
@@ -71,6 +69,11 @@ void finish_registration(CLI::App& app) {
       set_log_level(level->second);
     }
   });
+}
+
+[[noreturn]] void refuse(const std::string& option, const std::string& text,
+                         const std::string& kind, const std::string& advice) {
+  throw CLI::ValidationError(option, fmt::format("'{}' is not {}; write {}", text, kind, advice));
 }
 
 CLI::Option* with_environment(CLI::Option* option) {

@@ -41,8 +41,7 @@ void add_version(CLI::App& app, const std::string& name, const std::string& init
   add_text(app, name, "VERSION", initially, description + ": 1.2 or 1.3",
            [name, &target](const std::string& text) {
              if (text != "1.2" && text != "1.3") {
-               throw CLI::ValidationError(
-                   name, fmt::format("'{}' is not a version; write 1.2 or 1.3", text));
+               refuse(name, text, "a version", "1.2 or 1.3");
              }
              target = text == "1.2" ? TlsVersion::tls1_2 : TlsVersion::tls1_3;
            })

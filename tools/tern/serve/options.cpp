@@ -133,11 +133,6 @@ unavailable, 70 a bug, 71 a limit of the system, 78 a certificate, key or direct
 Environment: each option can be set by the variable in its brackets; the command line counts first.
 TERN_LISTEN may hold several addresses with spaces between them.)";
 
-[[noreturn]] void refuse(const std::string& option, const std::string& text,
-                         const std::string& kind, const std::string& advice) {
-  throw CLI::ValidationError(option, fmt::format("'{}' is not {}; write {}", text, kind, advice));
-}
-
 ServerSettings::ServerSettings(const std::string& url) : standard_url(url) {
   std::string problem;
   serve.listen.resize(1);

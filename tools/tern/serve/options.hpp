@@ -37,8 +37,4 @@ void settle(ServerSettings& settings);
 extern const std::string_view server_output_help;
 extern const std::string_view server_end_help;
 
-// "'text' is not KIND; write ADVICE", as CLI::ValidationError.
-[[noreturn]] void refuse(const std::string& option, const std::string& text,
-                         const std::string& kind, const std::string& advice);
-
 }  // namespace tern::tool
