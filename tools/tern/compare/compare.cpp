@@ -1,7 +1,8 @@
 // tern compare: two sets of results of tern load, and whether the second is faster or slower.
-#include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -14,7 +15,9 @@
 #include <vector>
 
 #include "src/support/json_reader.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/options.hpp"
+#include "tools/tern/cli/output.hpp"
 #include "tools/tern/commands.hpp"
 #include "tools/tern/compare/comparison.hpp"
 #include "tools/tern/load/report.hpp"

@@ -1,5 +1,8 @@
 #include "tools/tern/load/chat.hpp"
 
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
 #include <charconv>
 #include <deque>
 #include <memory>
@@ -12,7 +15,10 @@
 #include "tern/process.hpp"
 #include "tern/timer.hpp"
 #include "tools/tern/cli/address.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/log.hpp"
+#include "tools/tern/cli/options.hpp"
+#include "tools/tern/cli/output.hpp"
 #include "tools/tern/cli/signal_router.hpp"
 #include "tools/tern/cli/units.hpp"
 #include "tools/tern/load/histogram.hpp"

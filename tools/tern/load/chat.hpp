@@ -8,11 +8,14 @@
 //   Everyone else must hear the same lines in the same order but for its own, each once and whole.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <cstddef>
 #include <cstdint>
 
 #include "tools/tern/load/options.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace tern::tool {
 

@@ -1,12 +1,12 @@
 #include "tools/tern/load/churn.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/units.hpp"
 
 namespace tern::tool {

@@ -1,14 +1,15 @@
 #include "tools/tern/load/command_line.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tools/tern/cli/address.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/units.hpp"
 #include "tools/tern/load/datagram.hpp"
 

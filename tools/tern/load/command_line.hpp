@@ -1,11 +1,14 @@
 // The command line of tern load: its options, and which of them contradict each other.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <cstdint>
 
 #include "tools/tern/load/chat.hpp"
 #include "tools/tern/load/options.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace tern::tool {
 

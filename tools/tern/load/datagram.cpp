@@ -1,13 +1,13 @@
 #include "tools/tern/load/datagram.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstring>
 #include <system_error>
 #include <utility>
 
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/units.hpp"
 
 namespace tern::tool {

@@ -3,14 +3,15 @@
 //   LoadOptions ─► LoadPlan ─► LoadRun ─► LoadWorker (one a thread) ─► Traffic ─► the server
 //                                  │              │
 //                   report ◄── LoadOutcome ◄── LoadResult, merged
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <memory>
 #include <string>
 
 #include "backends/system/console.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/output.hpp"
 #include "tools/tern/commands.hpp"
 #include "tools/tern/load/chat.hpp"
 #include "tools/tern/load/command_line.hpp"

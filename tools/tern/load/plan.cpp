@@ -1,6 +1,6 @@
 #include "tools/tern/load/plan.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>
@@ -8,7 +8,7 @@
 #include "backends/system/proc_stats.hpp"
 #include "tern/process.hpp"
 #include "tools/tern/cli/address.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/load/result_file.hpp"
 
 namespace tern::tool {

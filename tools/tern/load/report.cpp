@@ -1,7 +1,7 @@
 #include "tools/tern/load/report.hpp"
 
 #include <fmt/chrono.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <cmath>
@@ -12,7 +12,6 @@
 #include "src/support/json_writer.hpp"
 #include "tern/reactor.hpp"
 #include "tern/version.hpp"
-#include "tools/tern/cli/common.hpp"
 #include "tools/tern/cli/units.hpp"
 #include "tools/tern/load/environment.hpp"
 

@@ -1,10 +1,11 @@
 #include "tools/tern/load/result_file.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <fstream>
 
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/output.hpp"
 
 namespace tern::tool {
 

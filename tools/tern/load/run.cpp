@@ -1,6 +1,6 @@
 #include "tools/tern/load/run.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -14,7 +14,7 @@
 
 #include "backends/system/proc_stats.hpp"
 #include "tern/process.hpp"
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/load/worker.hpp"
 
 namespace tern::tool {

@@ -1,11 +1,11 @@
 #include "tools/tern/load/stream.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/units.hpp"
 
 namespace tern::tool {

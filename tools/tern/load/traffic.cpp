@@ -1,11 +1,11 @@
 #include "tools/tern/load/traffic.hpp"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>
 
-#include "tools/tern/cli/common.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
 
 namespace tern::tool {
 
