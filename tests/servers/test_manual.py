@@ -23,6 +23,26 @@ class Manual(harness.Case):
         limits = manual.Help(self, 'chat').defaults('Limits')
         self.assertEqual(said, {f'`{name}`': f'`{default}`' for name, default in limits.items()})
 
+    def test_exit_codes(self):
+        said = manual.table('tern.md', 'code', 'meaning')
+        self.assertEqual(said, manual.Help(self).section('Exit codes'))
+        codes = {code for code, _ in said}
+        for command in manual.COMMANDS:
+            with self.subTest(command=command):
+                rows = manual.Help(self, command).section('Exit codes')
+                self.assertEqual(rows[0][0], '0')
+                self.assertLessEqual({code for code, _ in rows}, codes)
+
+    def test_signals(self):
+        said = manual.table('tern.md', 'command', 'signal', 'what it does')
+        signals = [[command, signal, text] for command in manual.COMMANDS
+                   for signal, text in manual.Help(self, command).section('Signals')]
+        last = {(signal, text) for _, signal, text in signals if signal == 'a second one'}
+        self.assertEqual(len(last), 1)
+        expected = [[f'`{command}`', signal, text] for command, signal, text in signals
+                    if signal != 'a second one']
+        self.assertEqual(said, expected + [['all', *last.pop()]])
+
 
 if __name__ == '__main__':
     harness.main()

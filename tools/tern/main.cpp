@@ -185,11 +185,11 @@ int run(int argc, char** argv) {
   whole.require_subcommand(1);
   // What begins with a slash is a path, on Windows, too, where CLI11 would take it for an option.
   whole.allow_windows_style_options(false);
-  whole.formatter(std::make_shared<HelpFormatter>());
+  set_help_format(whole);
   whole.set_help_flag("-h,--help", "print this and exit");
   whole.set_version_flag("-V,--version", version_line,
                          "print version, poller and compiler, and exit");
-  whole.footer(std::string(overview));
+  whole.footer(fmt::format("{}\n\n{}", overview, all_exit_codes_help()));
   for (const Command& command : commands) {
     CLI::App* app = whole.add_subcommand(command.name, command.description)->group("Commands");
     command.add(*app, exit_code);

@@ -7,6 +7,7 @@
 
 #include "tern/tls_certificates.hpp"
 #include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/help.hpp"
 #include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/output.hpp"
 #include "tools/tern/cli/text_file.hpp"
@@ -26,10 +27,7 @@ Writes ca.pem and ca-key.pem (the authority: what clients trust), cert.pem and k
 server's), or client.pem and client-key.pem. Keys are readable by their owner alone. No file is
 ever overwritten; an authority that is in the directory already is used.
 
-Whoever has ca-key.pem can be any server to those who trust ca.pem: for development alone.
-
-Exit codes: 0 written, 64 wrong command line, 73 a file exists or cannot be created, 78 the
-authority in the directory cannot be used.)";
+Whoever has ca-key.pem can be any server to those who trust ca.pem: for development alone.)";
 
 struct CertOptions {
   std::string directory;
@@ -124,7 +122,13 @@ void add_cert(CLI::App& app, int& exit_code) {
   add_count(app, "--days", options->days, "how long it is good", 1, 3650);
   with_environment(
       app.add_flag("--rsa", options->rsa, "RSA keys of 2,048 bits instead of ECDSA P-256"));
-  app.footer(std::string(manual));
+  app.footer(fmt::format(
+      "{}\n\n{}", manual,
+      exit_codes_help({{exit_success, "written"},
+                       {exit_usage},
+                       {exit_internal},
+                       {exit_cannot_create},
+                       {exit_configuration, "the authority in the directory cannot be used"}})));
   app.callback([options, &exit_code] { exit_code = make_certificates(*options); });
 }
 

@@ -34,12 +34,14 @@ constexpr std::string_view examples = R"(Examples:
 
 Members write lines: /join ROOM, then what they say; /help lists the commands. See docs/chat.md.)";
 
-constexpr std::string_view signals = R"(Signals:
-SIGHUP reads --config, --reserved, --operators, certificates and keys again: nobody is disconnected,
-and a bad file changes nothing; what needs a restart is said. SIGTERM, SIGINT, and SIGHUP with
-nothing to read, drain: members are told and disconnected; what they have not read after
---drain-timeout is lost; exit code 0. A second signal ends at once (exit code 130 for SIGINT, 143
-for SIGTERM, 129 for SIGHUP).)";
+constexpr std::string_view drain =
+    "drain: members are told and disconnected; what they have not read after --drain-timeout is "
+    "lost; "
+    "exit code 0";
+constexpr std::string_view hangup =
+    "reads --config, --reserved, --operators, certificates and keys again: nobody is disconnected, "
+    "and a bad file changes nothing; what needs a restart is said; with nothing to read it drains, "
+    "too";
 
 void add_metrics(const chat::Service& service, MetricsText& text) {
   const chat::ServiceCounters counters = service.counters();
@@ -168,8 +170,7 @@ class Chat final : public Application {
 void add_chat(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ChatOptions>();
   add_chat_options(app, *options);
-  app.footer(
-      fmt::format("{}\n\n{}\n\n{}\n\n{}", examples, server_output_help, signals, server_end_help));
+  app.footer(server_help(examples, drain, hangup));
   app.callback([options, &app, &exit_code] {
     if (!options->reserve.empty()) {
       return reserve_chat_name(options->reserve, options->service.hub.name_bytes_max);

@@ -2,16 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
 #include <sstream>
+#include <utility>
+#include <vector>
+
+#include "tools/tern/cli/signal_router.hpp"
 
 namespace tern::tool {
 namespace {
 
-constexpr std::size_t left_columns = 32;
+constexpr std::size_t option_columns = 32;
 constexpr std::size_t all_columns = 100;
 
-// `left`, and `text` in lines to the right of it.
-std::string row(const std::string& left, const std::string& text) {
+// `left` in so many columns, and `text` in lines to the right of it.
+std::string row(const std::string& left, const std::string& text, std::size_t left_columns) {
   std::string rows = fmt::format("  {:<{}}", left, left_columns - 2);
   std::size_t column = left_columns;
   if (left.size() + 3 > left_columns) {
@@ -32,12 +39,27 @@ std::string row(const std::string& left, const std::string& text) {
   return rows + '\n';
 }
 
-}  // namespace
-
-HelpFormatter::HelpFormatter() {
-  label("SUBCOMMAND", "COMMAND");
-  label("Positionals", "Arguments");
+std::string table(const std::string& title, const std::vector<HelpRow>& rows) {
+  std::size_t columns = 0;
+  for (const HelpRow& each : rows) columns = std::max(columns, each.left.size());
+  std::string text = title + ":\n";
+  for (const HelpRow& each : rows) text += row(each.left, std::string(each.text), columns + 4);
+  text.pop_back();
+  return text;
 }
+
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  HelpFormatter() {
+    label("SUBCOMMAND", "COMMAND");
+    label("Positionals", "Arguments");
+  }
+
+  std::string make_option(const CLI::Option* option, bool is_positional) const override;
+  std::string make_subcommand(const CLI::App* command) const override;
+  std::string make_group(std::string group, bool is_positional,
+                         std::vector<const CLI::Option*> options) const override;
+};
 
 std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positional) const {
   std::string left = is_positional ? option->get_name(true, false) : option->get_name(false, true);
@@ -53,11 +75,11 @@ std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positi
   }
   if (!option->get_envname().empty()) notes.push_back(option->get_envname());
   if (!notes.empty()) text += fmt::format(" [{}]", fmt::join(notes, "; "));
-  return row(left, text);
+  return row(left, text, option_columns);
 }
 
 std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
-  return row(command->get_name(), command->get_description());
+  return row(command->get_name(), command->get_description(), option_columns);
 }
 
 std::string HelpFormatter::make_group(std::string group, bool is_positional,
@@ -67,6 +89,59 @@ std::string HelpFormatter::make_group(std::string group, bool is_positional,
   std::string text = (is_first ? "\n" : "") + group + ":\n";
   for (const CLI::Option* option : options) text += make_option(option, is_positional);
   return text;
+}
+
+std::string_view meaning_of(ExitCode code) {
+  const auto has_code = [code](const ExitMeaning& each) { return each.code == code; };
+  return std::find_if(exit_meanings.begin(), exit_meanings.end(), has_code)->meaning;
+}
+
+// The exit codes of processes that a signal ended, and its name.
+std::vector<std::pair<int, std::string_view>> codes_of_signals() {
+  std::vector<std::pair<int, std::string_view>> codes;
+  for (const Signal signal : {Signal::hangup, Signal::interrupt, Signal::terminate}) {
+    codes.emplace_back(exit_code_of(signal), to_string(signal));
+  }
+  return codes;
+}
+
+}  // namespace
+
+void set_help_format(CLI::App& app) { app.formatter(std::make_shared<HelpFormatter>()); }
+
+std::string signals_help(std::initializer_list<HelpRow> rows) {
+  std::vector<std::string> codes;
+  for (const auto& [code, name] : codes_of_signals()) {
+    codes.push_back(fmt::format("{} for {}", code, name));
+  }
+  const std::string second =
+      fmt::format("ends at once, whatever is under way; exit code {}", fmt::join(codes, ", "));
+  std::vector<HelpRow> all(rows);
+  all.push_back({"a second one", second});
+  return table("Signals", all);
+}
+
+std::string exit_codes_help(std::initializer_list<ExitMeaning> rows) {
+  std::vector<HelpRow> all;
+  for (const auto& [code, meaning] : rows) {
+    all.push_back({std::to_string(code), meaning.empty() ? meaning_of(code) : meaning});
+  }
+  return table("Exit codes", all);
+}
+
+std::string all_exit_codes_help() {
+  std::vector<HelpRow> all;
+  for (const auto& [code, meaning] : exit_meanings) all.push_back({std::to_string(code), meaning});
+  std::vector<int> codes;
+  std::vector<std::string_view> names;
+  for (const auto& [code, name] : codes_of_signals()) {
+    codes.push_back(code);
+    names.push_back(name);
+  }
+  const std::string ended = fmt::format(
+      "ended at once by {}: the second one, or one before it was ready", fmt::join(names, ", "));
+  all.push_back({fmt::format("{}", fmt::join(codes, ", ")), ended});
+  return table("Exit codes", all);
 }
 
 }  // namespace tern::tool

@@ -9,20 +9,28 @@
 namespace tern::tool {
 namespace {
 
-// The numbers are the same on every POSIX system; elsewhere they are a convention of shells.
-int signal_number(Signal signal) {
+struct SignalText {
+  std::string_view name;
+  int number;  // the same on every POSIX system; elsewhere a convention of shells
+};
+
+SignalText text_of(Signal signal) {
   switch (signal) {
     case Signal::interrupt:
-      return 2;
+      return {"SIGINT", 2};
     case Signal::terminate:
-      return 15;
+      return {"SIGTERM", 15};
     case Signal::hangup:
-      return 1;
+      return {"SIGHUP", 1};
   }
-  return 15;
+  return {};
 }
 
 }  // namespace
+
+std::string_view to_string(Signal signal) { return text_of(signal).name; }
+
+int exit_code_of(Signal signal) { return 128 + text_of(signal).number; }
 
 SignalRouter::SignalRouter()
     : ignores_hangup_(system::ignores_hangup()),
@@ -49,9 +57,9 @@ void SignalRouter::signalled(Signal signal) {
   if (signal == Signal::hangup && reload_ != nullptr) return reload_();
   if (signal == Signal::hangup && ignores_hangup_) return;
   if (handler_ == nullptr || std::exchange(seen_, true)) {
-    log(LogLevel::debug, "ending at once on signal {}", signal_number(signal));
+    log(LogLevel::debug, "ending at once on signal {}", text_of(signal).number);
     system::TerminalInput::restore();
-    std::_Exit(128 + signal_number(signal));
+    std::_Exit(exit_code_of(signal));
   }
   handler_(signal);
 }

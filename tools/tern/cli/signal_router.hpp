@@ -10,10 +10,16 @@
 
 #include <functional>
 #include <mutex>
+#include <string_view>
 
 #include "tern/process.hpp"
 
 namespace tern::tool {
+
+// "SIGINT"
+std::string_view to_string(Signal signal);
+// Of a process that the signal ended.
+int exit_code_of(Signal signal);
 
 class SignalRouter {
  public:

@@ -1,5 +1,4 @@
 // tern compare: two sets of results of tern load, and whether the second is faster or slower.
-
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
@@ -16,6 +15,7 @@
 
 #include "src/support/json_reader.hpp"
 #include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/help.hpp"
 #include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/output.hpp"
 #include "tools/tern/commands.hpp"
@@ -37,9 +37,7 @@ A set is a folder of results (*.json), or a file with one result or several, one
 Paired folders have files of the same names. The change of pairs is the median of their changes,
 which the medians of the two sets need not show.
 What decides: the messages a second of a closed loop, or the p99 of an open one; and, when every run
-had --server-pid, the server's CPU time a message. If they disagree, nothing is decided.
-
-Exit codes: 0 faster or not distinguishable, 1 slower, 64 the sets cannot be compared.)";
+had --server-pid, the server's CPU time a message. If they disagree, nothing is decided.)";
 
 constexpr std::uintmax_t file_bytes_max = 64 * 1024 * 1024;
 
@@ -280,7 +278,12 @@ void add_compare(CLI::App& app, int& exit_code) {
             "how sure an interval is to hold the true change, in percent", 50, 99);
   add_count(app, "--least", settings->least_percent,
             "changes below this many percent are of no interest", 0, 1000);
-  app.footer(std::string(examples));
+  app.footer(fmt::format(
+      "{}\n\n{}", examples,
+      exit_codes_help({{exit_success, "faster or not distinguishable"},
+                       {exit_failure, "slower"},
+                       {exit_usage, "the command line is wrong, or the sets cannot be compared"},
+                       {exit_internal}})));
   app.callback([settings, &exit_code] { exit_code = compare(*settings); });
 }
 

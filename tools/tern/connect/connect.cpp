@@ -1,10 +1,13 @@
 // tern connect: a line client in the manner of netcat.
+#include <fmt/core.h>
+
 #include <CLI/App.hpp>
 #include <memory>
 
 #include "backends/system/console.hpp"
 #include "tools/tern/cli/address.hpp"
 #include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/help.hpp"
 #include "tools/tern/cli/log.hpp"
 #include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/signal_router.hpp"
@@ -27,14 +30,7 @@ still comes is printed, until the peer ends. When the peer ends first, the sessi
 A line equal to the quit word ends the session: it is not sent, and what still comes is printed
 until the peer ends or is silent for --wait. For a file that may hold such a line, use --quit ''.
 At a terminal lines can be edited, and what comes does not tear the one being typed.
-Over UDP each line is one datagram, with its line feed; --wait after the last answer it is over.
-
-Signals: SIGINT, SIGTERM and SIGHUP end the session, exit code 0; a second one ends it at once
-(exit code 130, 143 or 129).
-
-Exit codes: 0 the session has ended, 1 the connection broke or standard input or output failed,
-64 wrong command line, 69 cannot connect or resolve, or the server is not who it should be, 70 a
-bug, 71 a limit of the system, 78 a certificate or key cannot be used.)";
+Over UDP each line is one datagram, with its line feed; --wait after the last answer it is over.)";
 
 void read_quit_word(const std::string& text, ConnectSettings& settings) {
   if (text.find_first_of("\r\n") != std::string::npos) {
@@ -83,7 +79,16 @@ void add_connect(CLI::App& app, int& exit_code) {
   add_tls_client_options(app, settings->tls);
   // At a terminal the user wants to know that the connection stands; in a pipe it would be noise.
   add_log_options(app, is_terminal(system::Stream::input) ? LogLevel::info : LogLevel::warning);
-  app.footer(std::string(manual));
+  app.footer(fmt::format(
+      "{}\n\n{}\n\n{}", manual,
+      signals_help({{"SIGINT, SIGTERM, SIGHUP", "end the session; exit code 0"}}),
+      exit_codes_help({{exit_success, "the session has ended"},
+                       {exit_failure, "the connection broke, or standard input or output failed"},
+                       {exit_usage},
+                       {exit_unavailable},
+                       {exit_internal},
+                       {exit_system},
+                       {exit_configuration}})));
   app.callback([settings, &exit_code] { exit_code = run_connect(*settings); });
 }
 

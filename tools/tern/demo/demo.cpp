@@ -10,6 +10,8 @@
 #include "src/chat/service/service.hpp"
 #include "tern/tls_certificates.hpp"
 #include "tools/tern/cli/address.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/help.hpp"
 #include "tools/tern/cli/log.hpp"
 #include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/output.hpp"
@@ -25,8 +27,7 @@ constexpr std::string_view description = R"(Examples:
 
 Prints `listening URL` for echo over TCP and UDP, for the chat, and for echo over TLS (with a
 certificate made for this run), then `ready`, then how to talk to them.
-Ctrl-C or SIGTERM ends it, exit code 0. See `tern echo --help` and `tern chat --help` for servers
-with all their options.)";
+See `tern echo --help` and `tern chat --help` for servers with all their options.)";
 
 // Where the chat and TLS are in the list of addresses.
 constexpr std::size_t chat_position = 2;
@@ -109,7 +110,14 @@ void add_demo(CLI::App& app, int& exit_code) {
   add_count(app, "-p,--port", *port, "the port, for TCP and UDP alike; 0: any free ones", 0,
             65'535);
   add_log_options(app, LogLevel::warning);
-  app.footer(std::string(description));
+  app.footer(fmt::format("{}\n\n{}\n\n{}", description,
+                         signals_help({{"SIGINT, SIGTERM, SIGHUP", "end the demo; exit code 0"}}),
+                         exit_codes_help({{exit_success, "drained"},
+                                          {exit_failure, "standard output cannot be written"},
+                                          {exit_usage},
+                                          {exit_unavailable},
+                                          {exit_internal},
+                                          {exit_system}})));
   app.callback([port, &exit_code] { exit_code = Demo(static_cast<std::uint16_t>(*port)).run(); });
 }
 

@@ -90,12 +90,13 @@ constexpr std::string_view examples = R"(Examples:
   tern echo --listen tcp://127.0.0.1:0 --stats 1s       any free port, rates each second
   tern echo --listen tls://127.0.0.1:7443 --tls-cert certs/cert.pem --tls-key certs/key.pem)";
 
-constexpr std::string_view signals = R"(Signals:
-with TLS, SIGHUP reads certificates and keys again: new connections get the new ones,
-others live on, and a bad file changes nothing. SIGTERM, SIGINT, and SIGHUP without TLS, drain:
-new connections are refused, idle ones are ended, busy ones are served until they end or
---drain-timeout has passed; exit code 0. A second signal ends at once (exit code 130 for SIGINT,
-143 for SIGTERM, 129 for SIGHUP).)";
+constexpr std::string_view drain =
+    "drain: new connections are refused, idle ones are ended, busy ones are served until they end "
+    "or "
+    "--drain-timeout has passed; exit code 0";
+constexpr std::string_view hangup =
+    "with TLS reads certificates and keys again: new connections get the new ones, others live on, "
+    "and a bad file changes nothing; without TLS it drains, too";
 
 }  // namespace
 
@@ -107,8 +108,7 @@ void add_echo(CLI::App& app, int& exit_code) {
   add_socket_options(app, options->settings);
   add_tls_server_options(app, options->settings.serve.tls);
   add_log_options(app);
-  app.footer(
-      fmt::format("{}\n\n{}\n\n{}\n\n{}", examples, server_output_help, signals, server_end_help));
+  app.footer(server_help(examples, drain, hangup));
   app.callback([options, &exit_code] {
     settle(*options);
     EchoApplication application;

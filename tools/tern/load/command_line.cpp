@@ -9,6 +9,7 @@
 
 #include "tools/tern/cli/address.hpp"
 #include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/help.hpp"
 #include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/units.hpp"
 #include "tools/tern/load/datagram.hpp"
@@ -34,11 +35,22 @@ constexpr std::string_view examples = R"(Examples:
 Closed loop (without -r): a connection sends its next message when one is answered, so latency
 includes the time that messages wait for each other, and a server that stalls is asked less often.
 Open loop (-r): messages leave when they are planned, whatever is unanswered, and latency counts
-from the planned time, so that a stall shows in every message that was due meanwhile.
+from the planned time, so that a stall shows in every message that was due meanwhile.)";
 
-Exit codes: 0 every message was answered correctly, 1 there were errors or --fail-if held or
---find-max never did, 64 wrong command line, 69 nothing could be connected, 71 a limit of the
-system. Ctrl-C prints what was measured so far.)";
+std::string end_of_help() {
+  return fmt::format(
+      "{}\n\n{}\n\n{}", examples,
+      signals_help({{"SIGINT, SIGTERM, SIGHUP",
+                     "end the run, or the search, and show what was measured until then"}}),
+      exit_codes_help(
+          {{exit_success, "every message was answered correctly"},
+           {exit_failure, "there were errors, or --fail-if held, or --find-max never did"},
+           {exit_usage},
+           {exit_unavailable, "nothing could be connected"},
+           {exit_internal},
+           {exit_system},
+           {exit_configuration}}));
+}
 
 // What no single option can see.
 void refuse_contradictions(const LoadOptions& options, const CLI::App& app) {
@@ -219,7 +231,7 @@ void add_load_options(CLI::App& app, LoadCommandLine& line) {
   add_tls_client_options(app, options.tls);
   with_environment(
       app.add_flag("-q,--quiet", options.quiet, "print no progress and no summary, only errors"));
-  app.footer(std::string(examples));
+  app.footer(end_of_help());
 }
 
 void settle_load_options(LoadCommandLine& line, const CLI::App& app) {

@@ -12,6 +12,8 @@
 #include "backends/common/socket_option_table.hpp"
 #include "tern/process.hpp"
 #include "tools/tern/cli/address.hpp"
+#include "tools/tern/cli/exit_codes.hpp"
+#include "tools/tern/cli/help.hpp"
 #include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/units.hpp"
 
@@ -122,16 +124,28 @@ void add_socket_option(CLI::App& app, const SocketOptionRow& row,
 
 }  // namespace
 
-const std::string_view server_output_help =
-    R"(Output: on standard output `listening URL` for each address, with its real port, and
-then `ready`. The log goes to standard error.)";
+std::string server_help(std::string_view examples, std::string_view drain,
+                        std::string_view hangup) {
+  return fmt::format(R"({}
 
-const std::string_view server_end_help =
-    R"(Exit codes: 0 drained, 1 standard output cannot be written, 64 wrong command line, 69 address
-unavailable, 70 a bug, 71 a limit of the system, 78 a certificate, key or directory cannot be used.
+Output: on standard output `listening URL` for each address, with its real port, and
+then `ready`. The log goes to standard error.
+
+{}
+
+{}
 
 Environment: each option can be set by the variable in its brackets; the command line counts first.
-TERN_LISTEN may hold several addresses with spaces between them.)";
+TERN_LISTEN may hold several addresses with spaces between them.)",
+                     examples, signals_help({{"SIGTERM, SIGINT", drain}, {"SIGHUP", hangup}}),
+                     exit_codes_help({{exit_success, "drained"},
+                                      {exit_failure, "standard output cannot be written"},
+                                      {exit_usage},
+                                      {exit_unavailable},
+                                      {exit_internal},
+                                      {exit_system},
+                                      {exit_configuration}}));
+}
 
 ServerSettings::ServerSettings(const std::string& url) : standard_url(url) {
   std::string problem;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "tools/tern/serve/serve.hpp"
 
@@ -33,8 +34,8 @@ void add_socket_options(CLI::App& app, ServerSettings& settings);
 // What the options above come to, after the parsing.
 void settle(ServerSettings& settings);
 
-// What a server's help says at the end of its output, exit codes and environment.
-extern const std::string_view server_output_help;
-extern const std::string_view server_end_help;
+// The end of a server's help: `examples`, output, signals, exit codes, environment. `drain` is what
+// SIGTERM and SIGINT do, `hangup` what SIGHUP does.
+std::string server_help(std::string_view examples, std::string_view drain, std::string_view hangup);
 
 }  // namespace tern::tool
