@@ -7,15 +7,15 @@ namespace tern::test {
 // No descriptor is left: an error that says so, at most one a turn; quiet once stopped; and when
 // there is room again, everybody who waited is let in.
 RULE_CASE(accept_survives, accept_survives) {
-  Loop<P> loop;
-  End& listener = loop.attach(Loop<P>::listening(loopback()));
+  Loop loop;
+  End& listener = loop.attach(Loop::listening(loopback()));
   constexpr std::size_t count = 20;
   for (std::size_t index = 0; index < count; ++index) {
     End& client = loop.dial(loop.local(listener));
     loop.until([&] { return client.connected; }, "the connection");
   }
   {
-    const typename Resources<P>::Exhaustion exhaustion;
+    const NoMoreSockets exhaustion;
     loop.accept(listener);
     loop.until([&] { return !listener.accept_errors.empty(); }, "the error");
     EXPECT_NOTE(listener.accept_errors.front() == std::errc::too_many_files_open,
@@ -38,19 +38,19 @@ RULE_CASE(accept_survives, accept_survives) {
 
 // The same without backing off: the order stands through it, nothing needs to be said again.
 RULE_CASE(accept_survives, accept_survives_without_a_word) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
   loop.settle();
   // The sockets of the clients are made before there is no more room. A backend may have made room
   // for some of them in advance.
   std::vector<End*> clients;
-  for (int index = 0; index < 40; ++index) clients.push_back(&loop.attach(Loop<P>::streaming()));
+  for (int index = 0; index < 40; ++index) clients.push_back(&loop.attach(Loop::streaming()));
   {
-    const typename Resources<P>::Exhaustion exhaustion;
+    const NoMoreSockets exhaustion;
     for (End* client : clients) loop.connect(*client, loop.local(listener));
     loop.until([&] { return !listener.accept_errors.empty(); }, "the error");
     for (int turn = 0; turn < 10; ++turn) loop.turn(1ms);
-    const bool makes_sockets_in_advance = P::name == std::string_view("iocp");
+    const bool makes_sockets_in_advance = World::backend().name == "iocp";
     EXPECT(listener.accepted.size() < (makes_sockets_in_advance ? clients.size() : 1));
   }
   End& one_more = loop.dial(loop.local(listener));
@@ -61,8 +61,8 @@ RULE_CASE(accept_survives, accept_survives_without_a_word) {
 // Clients that reset before they are accepted, in a storm: each is a connection that turns out
 // reset, or an error; the listener lives and nothing is lost.
 RULE_CASE(accept_survives, storm_of_resets) {
-  Loop<P> loop;
-  End& listener = loop.attach(Loop<P>::listening(loopback()));
+  Loop loop;
+  End& listener = loop.attach(Loop::listening(loopback()));
   const std::size_t rounds = Case::scaled(100);
   for (std::size_t round = 0; round < rounds; ++round) {
     for (int index = 0; index < 20; ++index) {
@@ -100,7 +100,7 @@ RULE_CASE(accept_survives, storm_of_resets) {
 
 // A client that says nothing is accepted all the same, and its addresses are those of its peer.
 RULE_CASE(accept_survives, silent_clients_are_accepted) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
   const Endpoint address = loop.local(listener);
   EXPECT(address.port() != 0);
@@ -119,7 +119,7 @@ RULE_CASE(accept_survives, silent_clients_are_accepted) {
 
 // stop(accept) lets connections wait; none is lost.
 CONTRACT_CASE(stopped_accepting_loses_nobody) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
   std::size_t accepted = 0;
   constexpr std::size_t count = 300;
@@ -127,7 +127,7 @@ CONTRACT_CASE(stopped_accepting_loses_nobody) {
   listener.then = [&](End& end, const Completion& completion) {
     if (completion.operation != Operation::accept) return;
     ++accepted;
-    Loop<P>::Sockets::close(completion.accepted);
+    sockets().close(completion.accepted);
     end.accepted.clear();
     if (run.random().one_in(3)) loop.stop(end, Operation::accept);
   };
@@ -148,8 +148,8 @@ CONTRACT_CASE(stopped_accepting_loses_nobody) {
 // Who is connected is waiting until it was delivered, whether the kernel's queue holds it or an
 // accept that has ended already. A listener that is drained by this turns nobody away.
 CONTRACT_CASE(who_waits_is_known) {
-  Loop<P> loop;
-  Loop<P> others;
+  Loop loop;
+  Loop others;
   End& listener = loop.listen();
   loop.turn(Duration::zero());
   EXPECT(!loop.poller().has_waiting(listener.channel));
@@ -174,14 +174,14 @@ CONTRACT_CASE(who_waits_is_known) {
 
 // Many connects at once into a listener that accepts.
 CONTRACT_CASE(accept_storm) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
   const std::size_t count = 2000;
   std::size_t accepted = 0;
   listener.then = [&](End& end, const Completion& completion) {
     if (completion.operation != Operation::accept || completion.error) return;
     ++accepted;
-    Loop<P>::Sockets::close(completion.accepted);
+    sockets().close(completion.accepted);
     end.accepted.clear();
   };
   std::vector<End*> clients;

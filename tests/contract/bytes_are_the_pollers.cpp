@@ -7,7 +7,7 @@ namespace tern::test {
 RULE_CASE(bytes_are_the_pollers, bytes_are_the_pollers) {
   PollerOptions options;
   options.receive_bytes = 4096;
-  Loop<P> loop(options);
+  Loop loop(options);
   auto [client, server] = loop.pair();
   auto [other_client, other_server] = loop.pair();
   End& bystander = loop.pair().server;
@@ -21,7 +21,7 @@ RULE_CASE(bytes_are_the_pollers, bytes_are_the_pollers) {
     loop.stop(bystander);
     loop.write(other_client, "xy");
     loop.write(other_server, "z");
-    End& fresh = loop.attach(Loop<P>::streaming());
+    End& fresh = loop.attach(Loop::streaming());
     loop.close(fresh);
     loop.poller().wake();
   };
@@ -55,7 +55,7 @@ RULE_CASE(bytes_are_the_pollers, receive_buffer_of_any_size) {
                                  std::size_t{65'536}, std::size_t{16} << 20U}) {
     PollerOptions options;
     options.receive_bytes = size;
-    Loop<P> loop(options);
+    Loop loop(options);
     auto [client, server] = loop.pair();
     const Pattern pattern(run.seed());
     const std::size_t total = 3 * std::min<std::size_t>(size, 100'000) + 1;
@@ -71,7 +71,7 @@ RULE_CASE(bytes_are_the_pollers, receive_buffer_of_any_size) {
 
 // A poller that receives in a shared buffer must not mix what many channels got in one turn.
 RULE_CASE(bytes_are_the_pollers, many_channels_in_one_turn) {
-  Loop<P> loop;
+  Loop loop;
   constexpr std::size_t count = 64;
   std::vector<End*> servers;
   for (std::size_t index = 0; index < count; ++index) {

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "tests/contract/contract_case.hpp"
-#include "tests/contract/worlds.hpp"
 
 namespace tern::test {
 namespace {
@@ -21,14 +20,14 @@ std::map<canary::Rule, std::vector<RuleCase>>& rule_cases() {
 
 Outcome run_on_canary(const RuleCase& rule_case) {
   Case run(rule_case.name, "canary");
-  const worlds::Simulated world(run.seed());
+  const World world = worlds::canary(run.seed());
   return run_case(run, rule_case.body);
 }
 
 }  // namespace
 
 bool register_rule_case(canary::Rule rule, std::string_view name, CaseBody body) {
-  rule_cases()[rule].push_back({name, std::move(body)});
+  rule_cases()[rule].push_back({name, body});
   return true;
 }
 

@@ -10,7 +10,7 @@ namespace tern::test {
 
 // A channel with all of it: unread input, a standing receive, an unfinished send.
 RULE_CASE(close_is_last, close_is_last) {
-  Loop<P> loop;
+  Loop loop;
   SocketOptions options;
   options.send_buffer_bytes = 4096;
   auto [client, server] = loop.pair(options);
@@ -30,7 +30,7 @@ RULE_CASE(close_is_last, close_is_last) {
 // A closes B, and the others, in the middle of a batch in which all have news; then sockets are
 // opened that get the same numbers from the kernel. None of them may hear of the old news.
 RULE_CASE(close_is_last, close_other_in_batch) {
-  Loop<P> loop;
+  Loop loop;
   constexpr std::size_t count = 32;
   for (int round = 0; round < 10; ++round) {
     std::vector<End*> servers;
@@ -44,7 +44,7 @@ RULE_CASE(close_is_last, close_other_in_batch) {
         if (server != &first) loop.close(*server);
       }
       for (std::size_t index = 0; index < count; ++index) {
-        fresh.push_back(&loop.attach(Loop<P>::streaming()));
+        fresh.push_back(&loop.attach(Loop::streaming()));
       }
     };
     for (std::size_t index = 0; index < count; ++index) {
@@ -84,7 +84,7 @@ RULE_CASE(close_is_last, close_other_in_batch) {
 RULE_CASE(close_is_last, close_inside_each_completion) {
   for (const Operation operation :
        {Operation::accept, Operation::connect, Operation::receive, Operation::send}) {
-    Loop<P> loop;
+    Loop loop;
     End& listener = loop.listen();
     std::vector<End*> clients;
     for (int index = 0; index < 8; ++index) clients.push_back(&loop.dial(loop.local(listener)));
@@ -125,8 +125,8 @@ RULE_CASE(close_is_last, close_inside_each_completion) {
 // A listener closed with connections waiting: their clients see a reset or the end, and are not
 // left hanging on sockets that nobody owns.
 RULE_CASE(close_is_last, close_listener_with_connections_waiting) {
-  Loop<P> loop;
-  End& listener = loop.attach(Loop<P>::listening(loopback()));
+  Loop loop;
+  End& listener = loop.attach(Loop::listening(loopback()));
   std::vector<End*> clients;
   for (int index = 0; index < 20; ++index) {
     End& client = loop.dial(loop.local(listener));
@@ -149,7 +149,7 @@ RULE_CASE(close_is_last, close_listener_with_connections_waiting) {
 }
 
 CONTRACT_CASE(close_while_connecting) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
   for (int round = 0; round < 200; ++round) {
     End& client = loop.dial(loop.local(listener));
@@ -162,11 +162,11 @@ CONTRACT_CASE(close_while_connecting) {
 
 // Every attach gets a name that was never used before, though slots and numbers are used again.
 RULE_CASE(close_is_last, channels_are_never_alike) {
-  Loop<P> loop;
+  Loop loop;
   std::set<std::pair<std::uint32_t, std::uint32_t>> seen;
   std::deque<End*> open;
   for (int round = 0; round < 4000; ++round) {
-    End& end = loop.attach(Loop<P>::streaming());
+    End& end = loop.attach(Loop::streaming());
     EXPECT(seen.emplace(end.channel.index, end.channel.generation).second);
     EXPECT_NOTE(end.channel.index < 1000, "slots are not used again");
     open.push_back(&end);
@@ -180,7 +180,7 @@ RULE_CASE(close_is_last, channels_are_never_alike) {
 // The poller's end is the end of everything it holds: nothing leaks and nobody is called.
 CONTRACT_CASE(poller_dies_with_everything_open) {
   for (int round = 0; round < 10; ++round) {
-    Loop<P> loop;
+    Loop loop;
     End& listener = loop.listen();
     auto [client, server] = loop.pair();
     loop.receive(server);

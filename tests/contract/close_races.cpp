@@ -7,7 +7,7 @@ namespace tern::test {
 // send that does not fit, and on each of its neighbours a connect. The kernel may have been handed
 // any of it; freed owners and buffers are watched by the address sanitizer.
 CONTRACT_CASE(close_with_everything_pending) {
-  Loop<P> loop;
+  Loop loop;
   SocketOptions small;
   small.send_buffer_bytes = small.receive_buffer_bytes = 4096;
   ListenOptions listen_options;
@@ -23,7 +23,7 @@ CONTRACT_CASE(close_with_everything_pending) {
       if (!random.one_in(8)) loop.receive(*end);
       if (!random.one_in(8)) loop.write(*end, text);
       ends.push_back(end);
-      ends.push_back(&loop.attach(Loop<P>::streaming()));
+      ends.push_back(&loop.attach(Loop::streaming()));
       if (random.one_in(4)) loop.connect(*ends.back(), loop.local(listener));
     }
     for (std::size_t turns = random.below(2); turns > 0; --turns) loop.turn(Duration::zero());
@@ -38,7 +38,7 @@ CONTRACT_CASE(close_with_everything_pending) {
     loop.until([&] { return std::all_of(ends.begin(), ends.end(), closed); }, "the closes");
     for (End* end : ends) loop.forget(*end);
     while (!listener.accepted.empty()) {
-      Loop<P>::Sockets::close(listener.accepted.front());
+      sockets().close(listener.accepted.front());
       listener.accepted.pop_front();
     }
   }
@@ -46,7 +46,7 @@ CONTRACT_CASE(close_with_everything_pending) {
 
 // stop() races with bytes that arrive: each byte is delivered once, in order, before or after.
 RULE_CASE(close_is_last, cancel_against_complete) {
-  Loop<P> loop;
+  Loop loop;
   Random& random = run.random();
   auto [client, server] = loop.pair();
   const Pattern pattern(run.seed());
@@ -76,7 +76,7 @@ RULE_CASE(close_is_last, cancel_against_complete) {
 // The receiver closes while the sender sends: nothing is delivered twice or after the close, and
 // the sender hears of it as an error or not at all.
 RULE_CASE(close_is_last, close_against_complete) {
-  Loop<P> loop;
+  Loop loop;
   Random& random = run.random();
   const Pattern pattern(run.seed());
   const std::size_t rounds = Case::scaled(500);

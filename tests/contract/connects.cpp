@@ -5,10 +5,10 @@ namespace tern::test {
 
 // A thousand at once to an address that refuses: each is told once, and never as a success.
 CONTRACT_CASE(connect_refused_1000) {
-  Loop<P> loop;
+  Loop loop;
   // Bound and not listening, so that nobody else gets the port meanwhile.
-  const Socket refusing = Loop<P>::streaming(Family::ipv4, {}, loopback());
-  const Endpoint address = Loop<P>::Sockets::local(refusing);
+  const Socket refusing = Loop::streaming(Family::ipv4, {}, loopback());
+  const Endpoint address = sockets().local(refusing);
   std::vector<End*> clients;
   for (int index = 0; index < 1000; ++index) clients.push_back(&loop.dial(address));
   for (const End* client : clients) {
@@ -20,25 +20,25 @@ CONTRACT_CASE(connect_refused_1000) {
   loop.settle();
   for (End* client : clients) EXPECT_EQUAL(client->completions, 1U);
   for (End* client : clients) loop.close_and_forget(*client);
-  Loop<P>::Sockets::close(refusing);
+  sockets().close(refusing);
 }
 
 // One by one, refused ones are quiet afterwards: no hint of the kernel's is left over.
 CONTRACT_CASE(refused_is_quiet) {
-  Loop<P> loop;
-  const Socket refusing = Loop<P>::streaming(Family::ipv4, {}, loopback());
-  End& client = loop.dial(Loop<P>::Sockets::local(refusing));
+  Loop loop;
+  const Socket refusing = Loop::streaming(Family::ipv4, {}, loopback());
+  End& client = loop.dial(sockets().local(refusing));
   loop.until([&] { return !client.connecting; }, "the refusal");
   const std::size_t turns = loop.turns_during(30ms);
   EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
-  Loop<P>::Sockets::close(refusing);
+  sockets().close(refusing);
 }
 
 // An attached socket that was not connected yet is quiet, and connects later.
 CONTRACT_CASE(attached_long_before_it_connects) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
-  End& client = loop.attach(Loop<P>::streaming());
+  End& client = loop.attach(Loop::streaming());
   const std::size_t turns = loop.turns_during(30ms);
   EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   EXPECT_EQUAL(client.completions, 0U);
@@ -54,7 +54,7 @@ CONTRACT_CASE(attached_long_before_it_connects) {
 
 // Bytes may be sent and received from the completion on, in it even.
 CONTRACT_CASE(open_from_the_completion_on) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
   listener.then = [&](End& end, const Completion& completion) {
     if (completion.operation != Operation::accept) return;
@@ -70,7 +70,7 @@ CONTRACT_CASE(open_from_the_completion_on) {
     };
   };
   for (int round = 0; round < 100; ++round) {
-    End& client = loop.attach(Loop<P>::streaming());
+    End& client = loop.attach(Loop::streaming());
     client.then = [&](End& end, const Completion& completion) {
       if (completion.operation != Operation::connect) return;
       loop.receive(end);
@@ -87,7 +87,7 @@ CONTRACT_CASE(open_from_the_completion_on) {
 
 // From a source address of choice.
 CONTRACT_CASE(connect_from_a_source_address) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
   const Endpoint source = Endpoint::ipv4({127, 0, 0, 2}, 0);
   End& client = loop.dial(loop.local(listener), {}, source);
@@ -98,10 +98,10 @@ CONTRACT_CASE(connect_from_a_source_address) {
 
 // A connect that does not get through stays pending without a sound, and can be given up.
 CONTRACT_CASE(pending_connect_is_quiet_and_can_be_given_up) {
-  Loop<P> loop;
+  Loop loop;
   ListenOptions options;
   options.backlog = 1;
-  End& listener = loop.attach(Loop<P>::listening(loopback(), options));
+  End& listener = loop.attach(Loop::listening(loopback(), options));
   std::vector<End*> clients;
   // Nobody accepts, so the queue is full after a few; a kernel then lets connects wait.
   for (int index = 0; index < 16; ++index) clients.push_back(&loop.dial(loop.local(listener)));
@@ -117,14 +117,14 @@ CONTRACT_CASE(pending_connect_is_quiet_and_can_be_given_up) {
 
 // Given up at random moments: before, while and after it succeeds or fails.
 CONTRACT_CASE(connect_then_cancel) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
-  const Socket refusing = Loop<P>::streaming(Family::ipv4, {}, loopback());
+  const Socket refusing = Loop::streaming(Family::ipv4, {}, loopback());
   const Endpoint good = loop.local(listener);
-  const Endpoint bad = Loop<P>::Sockets::local(refusing);
+  const Endpoint bad = sockets().local(refusing);
   listener.then = [](End& end, const Completion& completion) {
     if (completion.operation != Operation::accept || completion.error) return;
-    Loop<P>::Sockets::close(completion.accepted);
+    sockets().close(completion.accepted);
     end.accepted.clear();
   };
   const std::size_t rounds = Case::scaled(2000);
@@ -137,7 +137,7 @@ CONTRACT_CASE(connect_then_cancel) {
     loop.close_and_forget(client);
     loop.close_and_forget(second);
   }
-  Loop<P>::Sockets::close(refusing);
+  sockets().close(refusing);
 }
 
 }  // namespace tern::test

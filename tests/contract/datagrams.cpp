@@ -12,14 +12,13 @@ struct Parcel {
 std::vector<Datagram> datagrams_of(const std::vector<Parcel>& parcels) {
   std::vector<Datagram> datagrams;
   for (const Parcel& parcel : parcels) {
-    datagrams.push_back({slice_of(parcel.text), parcel.to, false});
+    datagrams.push_back({bytes_of(parcel.text), parcel.to, false});
   }
   return datagrams;
 }
 
 // Offers until all are taken.
-template <class P>
-void send_all(Loop<P>& loop, End& from, const std::vector<Parcel>& parcels) {
+void send_all(Loop& loop, End& from, const std::vector<Parcel>& parcels) {
   loop.send_datagrams(from, datagrams_of(parcels));
 }
 
@@ -31,8 +30,7 @@ std::vector<std::string> sorted_texts(const End& end) {
 }
 
 // Sends one datagram to a dead port, which is told once.
-template <class P>
-void expect_bounce(Loop<P>& loop, End& client) {
+void expect_bounce(Loop& loop, End& client) {
   const std::size_t before = client.datagram_errors.size();
   send_all(loop, client, {{"anybody?", {}}});
   loop.until([&] { return client.datagram_errors.size() > before; }, "the bounce");
@@ -46,7 +44,7 @@ void expect_bounce(Loop<P>& loop, End& client) {
 
 // Each datagram arrives by itself, with the address it came from; answers go back to it.
 CONTRACT_CASE(udp_echo) {
-  Loop<P> loop;
+  Loop loop;
   End& server = loop.datagram();
   loop.receive(server);
   std::vector<End*> clients;
@@ -71,7 +69,7 @@ CONTRACT_CASE(udp_echo) {
 
 // More than one batch in one call; to several receivers.
 CONTRACT_CASE(udp_batches) {
-  Loop<P> loop;
+  Loop loop;
   End& from = loop.datagram();
   End& left = loop.datagram();
   End& right = loop.datagram();
@@ -99,7 +97,7 @@ CONTRACT_CASE(udp_batches) {
 
 // A datagram without bytes is a datagram: between others, alone, connected or not.
 CONTRACT_CASE(udp_zero_length) {
-  Loop<P> loop;
+  Loop loop;
   End& server = loop.datagram();
   loop.receive(server);
   End& connected = loop.datagram(loopback(), loop.local(server));
@@ -123,7 +121,7 @@ CONTRACT_CASE(udp_zero_length) {
 CONTRACT_CASE(udp_truncated) {
   PollerOptions options;
   options.datagram_bytes = 100;
-  Loop<P> loop(options);
+  Loop loop(options);
   End& server = loop.datagram();
   loop.receive(server);
   End& client = loop.datagram();
@@ -140,7 +138,7 @@ CONTRACT_CASE(udp_truncated) {
 
 // The longest that IPv4 carries arrives; one byte more is refused, told, and costs nothing else.
 CONTRACT_CASE(udp_too_long) {
-  Loop<P> loop;
+  Loop loop;
   End& server = loop.datagram();
   loop.receive(server);
   End& client = loop.datagram();
@@ -162,7 +160,7 @@ CONTRACT_CASE(udp_too_long) {
 
 // A connected socket hears that nobody is there.
 CONTRACT_CASE(udp_bounce_is_told) {
-  Loop<P> loop;
+  Loop loop;
   End& dead = loop.datagram();
   End& client = loop.datagram(loopback(), loop.local(dead));
   loop.receive(client);
@@ -174,7 +172,7 @@ CONTRACT_CASE(udp_bounce_is_told) {
 
 // It hears so each time, lives on, and reaches whoever comes later.
 CONTRACT_CASE(udp_bounce_connected) {
-  Loop<P> loop;
+  Loop loop;
   End& first = loop.datagram();
   const Endpoint address = loop.local(first);
   End& client = loop.datagram(loopback(), address);
@@ -193,7 +191,7 @@ CONTRACT_CASE(udp_bounce_connected) {
 
 // An unconnected one goes on with its other peers after a send that bounced.
 CONTRACT_CASE(udp_bounce_unconnected) {
-  Loop<P> loop;
+  Loop loop;
   End& dead = loop.datagram();
   const Endpoint dead_address = loop.local(dead);
   loop.close_and_forget(dead);
@@ -212,7 +210,7 @@ CONTRACT_CASE(udp_bounce_unconnected) {
 
 // A connected socket hears its peer only.
 CONTRACT_CASE(udp_connected_hears_its_peer_only) {
-  Loop<P> loop;
+  Loop loop;
   End& friendly = loop.datagram();
   End& stranger = loop.datagram();
   End& client = loop.datagram(loopback(), loop.local(friendly));
@@ -228,7 +226,7 @@ CONTRACT_CASE(udp_connected_hears_its_peer_only) {
 
 // stop() holds them back in the kernel; what fits there is not lost.
 CONTRACT_CASE(udp_stop) {
-  Loop<P> loop;
+  Loop loop;
   End& server = loop.datagram();
   End& client = loop.datagram();
   loop.receive(server);
@@ -244,7 +242,7 @@ CONTRACT_CASE(udp_stop) {
 
 // A flood of datagrams gets one receive a turn, and a turn ends.
 CONTRACT_CASE(udp_flood_is_fair) {
-  Loop<P> loop;
+  Loop loop;
   End& victim = loop.datagram();
   End& flooder = loop.datagram(loopback(), loop.local(victim));
   auto [client, server] = loop.pair();
@@ -273,7 +271,7 @@ CONTRACT_CASE(udp_flood_is_fair) {
 
 // Closed with datagrams on both sides of it.
 CONTRACT_CASE(udp_close_with_everything_pending) {
-  Loop<P> loop;
+  Loop loop;
   for (int round = 0; round < 500; ++round) {
     End& server = loop.datagram();
     End& client = loop.datagram(loopback(), loop.local(server));

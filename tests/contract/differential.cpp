@@ -85,7 +85,6 @@ Script draw_script(Random& random) {
   return script;
 }
 
-template <class P>
 class Player {
  public:
   std::string play(const Script& script) {
@@ -164,8 +163,8 @@ class Player {
     loop_.until(
         [&] {
           return client.received_count == goals_[&client] &&
-                 server.received_count == goals_[&server] && Loop<P>::written(client) &&
-                 Loop<P>::written(server);
+                 server.received_count == goals_[&server] && Loop::written(client) &&
+                 Loop::written(server);
         },
         "what was sent");
   }
@@ -217,9 +216,9 @@ class Player {
     settle(client, server);
   }
 
-  Loop<P> loop_;
+  Loop loop_;
   End* listener_ = nullptr;
-  std::vector<typename Loop<P>::Pair> conversations_;
+  std::vector<Loop::Pair> conversations_;
   std::vector<Transcript> transcripts_;
   std::unordered_map<const End*, std::uint64_t> goals_;
 };
@@ -231,11 +230,11 @@ CONTRACT_CASE(same_transcript_as_the_quiet_simulated_network) {
     const std::uint64_t seed = run.random().next();
     Random random(seed);
     const Script script = draw_script(random);
-    const std::string here = Player<P>().play(script);
+    const std::string here = Player().play(script);
     std::string there;
     {
-      const worlds::Simulated quiet(seed);
-      there = Player<simulated::Poller>().play(script);
+      const World quiet = worlds::simulated(seed);
+      there = Player().play(script);
     }
     EXPECT_NOTE(here == there, "script " + std::to_string(seed) + "\n--- here\n" + here +
                                    "--- simulated\n" + there);

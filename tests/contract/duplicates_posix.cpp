@@ -8,7 +8,7 @@ namespace tern::test {
 // A duplicate keeps the open file alive, and with it what some kernels watch. The channel is closed
 // all the same: nothing is heard of it, and what its peer still sends does not wake the loop.
 CONTRACT_CASE(a_duplicate_keeps_no_watch_alive) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   const Socket socket = loop.poller().socket(server.channel);

@@ -6,8 +6,7 @@ namespace tern::test {
 namespace {
 
 // Half-closes in one direction, answers in the other, half-closes there.
-template <class P>
-void half_close_both_ways(Loop<P>& loop, End& client, End& server) {
+void half_close_both_ways(Loop& loop, End& client, End& server) {
   const std::string question = Pattern(1).text(0, 100'000);
   const std::string answer = Pattern(2).text(0, 150'000);
   loop.receive(client);
@@ -30,15 +29,15 @@ void half_close_both_ways(Loop<P>& loop, End& client, End& server) {
 }  // namespace
 
 RULE_CASE(empty_is_the_end, empty_is_the_end) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   half_close_both_ways(loop, client, server);
 }
 
 CONTRACT_CASE(empty_is_the_end_on_ipv6) {
-  Loop<P> loop;
+  Loop loop;
   std::error_code error;
-  const Socket socket = Loop<P>::Sockets::listen(loopback_ipv6(), {}, error);
+  const Socket socket = sockets().listen(loopback_ipv6(), {}, error);
   if (error) run.skip("no IPv6 here: " + error.message());
   End& listener = loop.attach(socket);
   loop.accept(listener);
@@ -47,7 +46,7 @@ CONTRACT_CASE(empty_is_the_end_on_ipv6) {
 }
 
 CONTRACT_CASE(empty_is_the_end_on_a_unix_socket) {
-  Loop<P> loop;
+  Loop loop;
   const TemporaryPath path;
   End& listener = loop.listen(*Endpoint::local(path.string()));
   auto [client, server] = loop.pair_through(listener);
@@ -59,7 +58,7 @@ CONTRACT_CASE(empty_is_the_end_on_a_unix_socket) {
 RULE_CASE(empty_is_the_end, slow_reader_gets_all_then_end) {
   PollerOptions options;
   options.receive_bytes = 1024;
-  Loop<P> loop(options);
+  Loop loop(options);
   auto [client, server] = loop.pair();
   const std::string text = Pattern(run.seed()).text(0, 256 * 1024);
   server.then = [&](End& end, const Completion& completion) {
@@ -86,7 +85,7 @@ RULE_CASE(empty_is_the_end, slow_reader_gets_all_then_end) {
 
 // The end that comes while receiving is stopped waits for the order.
 RULE_CASE(empty_is_the_end, end_waits_while_stopped) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   loop.write(client, "first");
@@ -103,7 +102,7 @@ RULE_CASE(empty_is_the_end, end_waits_while_stopped) {
 
 // Ordered only after everything has arrived: nothing was there to tell of the bytes but the order.
 RULE_CASE(empty_is_the_end, order_after_the_end_arrived) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.write(client, "all there is");
   loop.finish_sending(client);
@@ -116,7 +115,7 @@ RULE_CASE(empty_is_the_end, order_after_the_end_arrived) {
 
 // After the end a half-open channel is quiet, in spite of the hint that stays set in the kernel.
 RULE_CASE(empty_is_the_end, half_open_is_quiet) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(client);
   loop.receive(server);
@@ -132,7 +131,7 @@ RULE_CASE(empty_is_the_end, half_open_is_quiet) {
 
 // An echo server that half-closes late: the client reads all of its echo after its own end.
 CONTRACT_CASE(half_open_echo) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   const std::string text = Pattern(run.seed()).text(0, 3'000'000);
   server.keep_bytes = false;
@@ -153,7 +152,7 @@ CONTRACT_CASE(half_open_echo) {
 
 // A socket that was shut down by both is closed without noise on either side.
 CONTRACT_CASE(shutdown_when_the_peer_is_gone) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   loop.close_and_forget(client);

@@ -25,7 +25,7 @@ void elsewhere(Body&& body) {
 
 // Everything that can be under way is under way at each hand-over, and nothing of it is lost.
 CONTRACT_CASE(handed_over_with_everything_under_way) {
-  Loop<P> loop;
+  Loop loop;
   const Pattern pattern(run.seed());
   End& listener = loop.listen();
   auto [client, server] = loop.pair_through(listener);
@@ -48,7 +48,7 @@ CONTRACT_CASE(handed_over_with_everything_under_way) {
     loop.until([&, &server = server] { return server.received_count == sent; }, "the stream");
     loop.until([&] { return listener.accepted.size() == static_cast<std::size_t>(round); },
                "the connection that was under way");
-    const std::array<Datagram, 1> one = {Datagram{slice_of("x"), loop.local(datagrams), false}};
+    const std::array<Datagram, 1> one = {Datagram{bytes_of("x"), loop.local(datagrams), false}};
     loop.send_datagrams(datagrams, one);
     loop.until([&] { return datagrams.datagrams.size() == static_cast<std::size_t>(round); },
                "the datagram");
@@ -60,16 +60,16 @@ CONTRACT_CASE(handed_over_with_everything_under_way) {
 
 // Connects that are under way finish once, with their true outcome.
 CONTRACT_CASE(handed_over_while_connecting) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
-  const Socket refusing = Loop<P>::streaming(Family::ipv4, {}, loopback());
+  const Socket refusing = Loop::streaming(Family::ipv4, {}, loopback());
   for (int round = 0; round < 20; ++round) {
     End* good = nullptr;
     End* bad = nullptr;
     elsewhere([&] {
       loop.turn(Duration::zero());
       good = &loop.dial(loop.local(listener));
-      bad = &loop.dial(Loop<P>::Sockets::local(refusing));
+      bad = &loop.dial(sockets().local(refusing));
       if (round % 2 == 0) loop.poller().wait(Duration::zero());
     });
     loop.finish_turn();
@@ -79,14 +79,14 @@ CONTRACT_CASE(handed_over_while_connecting) {
     loop.close_and_forget(*good);
     loop.close_and_forget(*bad);
   }
-  Loop<P>::Sockets::close(refusing);
+  sockets().close(refusing);
 }
 
 // Closed where it does not run any more, as a server's end does it; the address is free at once.
 CONTRACT_CASE(closed_after_its_thread_is_over) {
   Endpoint address = loopback();
   for (int life = 0; life < 20; ++life) {
-    Loop<P> loop;
+    Loop loop;
     End* listener = nullptr;
     End* server = nullptr;
     End* client = nullptr;
@@ -109,7 +109,7 @@ CONTRACT_CASE(closed_after_its_thread_is_over) {
 
 // A wake finds the poller wherever it runs.
 CONTRACT_CASE(woken_after_the_hand_over) {
-  Loop<P> loop;
+  Loop loop;
   for (int round = 0; round < 20; ++round) {
     elsewhere([&] {
       loop.poller().wake();

@@ -6,10 +6,9 @@ namespace {
 
 // Passes on what one end receives to others, from the poller's own memory where it lends that, and
 // receives again when all of them have taken it.
-template <class P>
 class Relay {
  public:
-  Relay(Loop<P>& loop, End& from, std::vector<End*> to) : loop_(loop), from_(from) {
+  Relay(Loop& loop, End& from, std::vector<End*> to) : loop_(loop), from_(from) {
     from.keep_bytes = false;
     from.then = [this](End&, const Completion& completion) {
       if (completion.operation == Operation::receive) pass_on(completion.bytes);
@@ -71,7 +70,7 @@ class Relay {
     if (!from_.receiving && !from_.ended) loop_.receive(from_);
   }
 
-  Loop<P>& loop_;
+  Loop& loop_;
   End& from_;
   std::vector<Output> outputs_;
 };
@@ -79,7 +78,7 @@ class Relay {
 }  // namespace
 
 CONTRACT_CASE(bytes_in_hand_are_passed_on) {
-  Loop<P> loop;
+  Loop loop;
   if (loop.poller().sends_later() && !loop.poller().loans_receive_buffer()) {
     run.skip("this poller lends no bytes");
   }
@@ -89,7 +88,7 @@ CONTRACT_CASE(bytes_in_hand_are_passed_on) {
   auto [client, server] = loop.pair(options);
   auto [left, left_reader] = loop.pair(options);
   auto [right, right_reader] = loop.pair(options);
-  const Relay<P> relay(loop, server, {&left, &right});
+  const Relay relay(loop, server, {&left, &right});
   const Pattern pattern(run.seed());
   const std::uint64_t total = 2'000'000;
   for (End* reader : {&left_reader, &right_reader}) {
@@ -115,7 +114,7 @@ CONTRACT_CASE(bytes_in_hand_are_passed_on) {
 CONTRACT_CASE(bytes_lent_to_stuck_peers_starve_nobody) {
   PollerOptions poller_options;
   poller_options.receive_bytes = 256 * 1024;  // few buffers, where there are buffers
-  Loop<P> loop(poller_options);
+  Loop loop(poller_options);
   if (!loop.poller().loans_receive_buffer()) run.skip("this poller lends no bytes");
   SocketOptions options;
   options.send_buffer_bytes = 4096;

@@ -8,8 +8,8 @@ namespace tern::test {
 
 // Every call, at a moment when it has something to tell at once.
 RULE_CASE(no_call_calls_back, no_call_calls_back) {
-  Loop<P> loop;
-  End& listener = loop.attach(Loop<P>::listening(loopback()));
+  Loop loop;
+  End& listener = loop.attach(Loop::listening(loopback()));
   End& client = loop.dial(loop.local(listener));
   loop.until([&] { return client.connected; }, "the connection");
   loop.accept(listener);
@@ -37,7 +37,7 @@ RULE_CASE(no_call_calls_back, no_call_calls_back) {
 
 // Nothing has finished before the first wait, and once a turn has ended it stays ended.
 RULE_CASE(no_call_calls_back, completions_come_of_waits) {
-  Loop<P> loop;
+  Loop loop;
   Completion completion;
   EXPECT(!loop.poller().next(completion));
   End& listener = loop.listen();
@@ -54,7 +54,7 @@ RULE_CASE(no_call_calls_back, completions_come_of_waits) {
 
 // A dialogue inside its own completions: a hundred thousand answers need no more stack than one.
 CONTRACT_CASE(dialogue_inside_completions) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   const std::size_t rounds = Case::scaled(20'000);
   const auto answer = [&](End& end, const Completion& completion) {

@@ -7,8 +7,7 @@ namespace tern::test {
 namespace {
 
 // Waits until `limit` has passed by the poller's clock, as a timer does; returns the waits used.
-template <class P>
-std::size_t waits_for(P& poller, Duration limit) {
+std::size_t waits_for(AnyPoller& poller, Duration limit) {
   const Time end = poller.now() + limit;
   Completion completion;
   std::size_t waits = 0;
@@ -25,8 +24,8 @@ std::size_t waits_for(P& poller, Duration limit) {
 
 // A limit is reached within a few waits: none is rounded down to a spin.
 RULE_CASE(nothing_else_promised, nothing_else_promised) {
-  Loop<P> loop;
-  P& poller = loop.poller();
+  Loop loop;
+  AnyPoller& poller = loop.poller();
   poller.wait(Duration::zero());
   for (const Duration limit : {Duration{1}, Duration{999}, Duration{100us}, Duration{1500us},
                                Duration{999'999}, Duration{1'000'001}, Duration{20ms}}) {
@@ -37,8 +36,8 @@ RULE_CASE(nothing_else_promised, nothing_else_promised) {
 
 // Nothing is reported before its time: by a clock that the poller does not know.
 CONTRACT_CASE(waits_keep_the_wall_clock) {
-  Loop<P> loop;
-  P& poller = loop.poller();
+  Loop loop;
+  AnyPoller& poller = loop.poller();
   poller.wait(Duration::zero());
   for (int round = 0; round < 40; ++round) {
     const Duration limit = Duration{1 + run.random().below(1'500'000)};
@@ -54,11 +53,11 @@ CONTRACT_CASE(waits_keep_the_wall_clock) {
 
 // A limit counts from the last wait's now(), which does not move between waits.
 CONTRACT_CASE(now_is_read_once_a_wait) {
-  Loop<P> loop;
-  P& poller = loop.poller();
+  Loop loop;
+  AnyPoller& poller = loop.poller();
   poller.wait(Duration::zero());
   const Time before = poller.now();
-  End& end = loop.attach(Loop<P>::streaming());
+  End& end = loop.attach(Loop::streaming());
   EXPECT(poller.now() == before);
   loop.close_and_forget(end);
   EXPECT(poller.now() >= before);
@@ -66,8 +65,8 @@ CONTRACT_CASE(now_is_read_once_a_wait) {
 
 // Looking takes no time, and a wait is over at once where there is something to hand out.
 RULE_CASE(nothing_else_promised, zero_only_looks) {
-  Loop<P> loop;
-  P& poller = loop.poller();
+  Loop loop;
+  AnyPoller& poller = loop.poller();
   for (int round = 0; round < 1000; ++round) EXPECT_EQUAL(loop.turn(Duration::zero()), 0U);
   auto [client, server] = loop.pair();
   loop.receive(server);
@@ -80,8 +79,8 @@ RULE_CASE(nothing_else_promised, zero_only_looks) {
 // Limits beyond what the kernel's own types can hold: neither a spin, nor an error, nor a wait that
 // misses the news.
 RULE_CASE(nothing_else_promised, limits_of_any_length) {
-  Loop<P> loop;
-  P& poller = loop.poller();
+  Loop loop;
+  AnyPoller& poller = loop.poller();
   for (const Duration limit :
        {Duration{std::chrono::hours(24 * 50)}, Duration{std::chrono::hours(24 * 365 * 200)},
         Duration{std::numeric_limits<std::int32_t>::max()} * 1'000'000, forever - 1ns, forever}) {
@@ -101,7 +100,7 @@ RULE_CASE(nothing_else_promised, limits_of_any_length) {
 
 // Many channels, random traffic: each gets its own bytes, whatever the chunks and the order.
 RULE_CASE(nothing_else_promised, chunks_and_order_are_free) {
-  Loop<P> loop;
+  Loop loop;
   constexpr std::size_t count = 24;
   struct Stream {
     End& from;

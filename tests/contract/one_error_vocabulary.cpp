@@ -6,21 +6,19 @@ namespace tern::test {
 namespace {
 
 // An address where nobody listens, and nobody can begin to: the socket that holds it is bound.
-template <class P>
 class RefusingAddress {
  public:
-  RefusingAddress() : socket_(Loop<P>::streaming(Family::ipv4, {}, loopback())) {}
-  ~RefusingAddress() { Loop<P>::Sockets::close(socket_); }
+  RefusingAddress() : socket_(Loop::streaming(Family::ipv4, {}, loopback())) {}
+  ~RefusingAddress() { sockets().close(socket_); }
   RefusingAddress(const RefusingAddress&) = delete;
   RefusingAddress& operator=(const RefusingAddress&) = delete;
-  Endpoint endpoint() const { return Loop<P>::Sockets::local(socket_); }
+  Endpoint endpoint() const { return sockets().local(socket_); }
 
  private:
   Socket socket_;
 };
 
-template <class P>
-std::error_code connect_error(Loop<P>& loop, const Endpoint& remote) {
+std::error_code connect_error(Loop& loop, const Endpoint& remote) {
   End& client = loop.dial(remote);
   loop.until([&] { return !client.connecting; }, "the connect completion");
   const std::error_code error = client.connect_error;
@@ -36,9 +34,9 @@ void expect_error(const std::error_code& error, std::errc expected, const char* 
 }  // namespace
 
 RULE_CASE(one_error_vocabulary, one_error_vocabulary) {
-  Loop<P> loop;
+  Loop loop;
   {
-    const RefusingAddress<P> refusing;
+    const RefusingAddress refusing;
     expect_error(connect_error(loop, refusing.endpoint()), std::errc::connection_refused,
                  "connect to a bound socket that does not listen");
   }
@@ -72,52 +70,50 @@ RULE_CASE(one_error_vocabulary, one_error_vocabulary) {
 // Sending after our own half-close is the caller's fault; closing twice, too. What the system
 // refuses when a socket is set up:
 RULE_CASE(one_error_vocabulary, errors_of_set_up) {
-  using Sockets = typename P::Sockets;
   std::error_code error;
-  const Socket listener = Loop<P>::listening(loopback());
-  EXPECT(!Sockets::listen(Sockets::local(listener), {}, error).valid());
+  const Socket listener = Loop::listening(loopback());
+  EXPECT(!sockets().listen(sockets().local(listener), {}, error).valid());
   expect_error(error, std::errc::address_in_use, "listen on a port in use");
 
   // 192.0.2.1 (TEST-NET-1) is an address of nobody, so not one of ours.
   error.clear();
-  EXPECT(!Sockets::listen(Endpoint::ipv4({192, 0, 2, 1}, 0), {}, error).valid());
+  EXPECT(!sockets().listen(Endpoint::ipv4({192, 0, 2, 1}, 0), {}, error).valid());
   expect_error(error, std::errc::address_not_available, "listen on a foreign address");
   error.clear();
-  EXPECT(!Sockets::stream(Family::ipv4, Endpoint::ipv4({192, 0, 2, 1}, 0), {}, error).valid());
+  EXPECT(!sockets().stream(Family::ipv4, Endpoint::ipv4({192, 0, 2, 1}, 0), {}, error).valid());
   expect_error(error, std::errc::address_not_available, "a foreign source address");
 
   error.clear();
-  const Socket datagram = Sockets::datagram(loopback(), {}, {}, error);
+  const Socket datagram = sockets().datagram(loopback(), {}, {}, error);
   EXPECT(!error);
-  EXPECT(!Sockets::datagram(Sockets::local(datagram), {}, {}, error).valid());
+  EXPECT(!sockets().datagram(sockets().local(datagram), {}, {}, error).valid());
   expect_error(error, std::errc::address_in_use, "a datagram port in use");
-  Sockets::close(datagram);
-  Sockets::close(listener);
+  sockets().close(datagram);
+  sockets().close(listener);
 }
 
 CONTRACT_CASE(a_datagram_socket_on_a_foreign_address) {
   std::error_code error;
-  EXPECT(!P::Sockets::datagram(Endpoint::ipv4({192, 0, 2, 1}, 0), {}, {}, error).valid());
+  EXPECT(!sockets().datagram(Endpoint::ipv4({192, 0, 2, 1}, 0), {}, {}, error).valid());
   expect_error(error, std::errc::address_not_available, "a datagram socket on a foreign address");
 }
 
 CONTRACT_CASE(errors_of_unix_paths) {
-  using Sockets = typename P::Sockets;
-  Loop<P> loop;
+  Loop loop;
   const TemporaryPath path;
   const Endpoint endpoint = *Endpoint::local(path.string());
   expect_error(connect_error(loop, endpoint), std::errc::no_such_file_or_directory,
                "connect to a path that is not there");
   std::error_code error;
-  EXPECT(!Sockets::listen(*Endpoint::local(path.string() + "/no/such"), {}, error).valid());
+  EXPECT(!sockets().listen(*Endpoint::local(path.string() + "/no/such"), {}, error).valid());
   expect_error(error, std::errc::no_such_file_or_directory, "listen in a folder that is not there");
 
   // A live listener keeps its path; the file of a dead one is replaced.
-  const Socket live = Loop<P>::listening(endpoint);
+  const Socket live = Loop::listening(endpoint);
   error.clear();
-  EXPECT(!Sockets::listen(endpoint, {}, error).valid());
+  EXPECT(!sockets().listen(endpoint, {}, error).valid());
   expect_error(error, std::errc::address_in_use, "listen on a path that is served");
-  Sockets::close(live);
+  sockets().close(live);
   expect_error(connect_error(loop, endpoint), std::errc::connection_refused,
                "connect to a path that is not served any more");
   End& listener = loop.listen(endpoint);
@@ -126,7 +122,7 @@ CONTRACT_CASE(errors_of_unix_paths) {
 
 // A stream that has failed says so once, and is quiet until it is closed.
 RULE_CASE(one_error_vocabulary, an_error_is_told_once) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   loop.reset(client);

@@ -4,7 +4,7 @@
 namespace tern::test {
 
 CONTRACT_CASE(stop_withdraws) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   // Nothing was ordered yet.
   loop.write(client, "one");
@@ -27,7 +27,7 @@ CONTRACT_CASE(stop_withdraws) {
 }
 
 CONTRACT_CASE(an_order_twice_is_one) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   loop.receive(server);
@@ -44,7 +44,7 @@ CONTRACT_CASE(an_order_twice_is_one) {
 CONTRACT_CASE(stop_inside_the_completion) {
   PollerOptions options;
   options.receive_bytes = 100;
-  Loop<P> loop(options);
+  Loop loop(options);
   auto [client, server] = loop.pair();
   const std::string text = Pattern(run.seed()).text(0, 10'000);
   loop.write(client, text);
@@ -62,7 +62,7 @@ CONTRACT_CASE(stop_inside_the_completion) {
 
 // One channel stops another whose news is later in the same batch.
 CONTRACT_CASE(stop_another_in_batch) {
-  Loop<P> loop;
+  Loop loop;
   std::vector<End*> servers;
   std::vector<End*> clients;
   bool stopped = false;
@@ -91,7 +91,7 @@ CONTRACT_CASE(stop_another_in_batch) {
 // A million pauses, with traffic now and then; a register that grew or a change per toggle would
 // show here.
 CONTRACT_CASE(pause_and_resume_a_million_times) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   const Pattern pattern(run.seed());
   server.keep_bytes = false;
@@ -120,10 +120,10 @@ CONTRACT_CASE(pause_and_resume_a_million_times) {
 
 // A failed attach leaves the socket with its caller; a good one takes any kind.
 CONTRACT_CASE(attach_every_kind) {
-  Loop<P> loop;
+  Loop loop;
   std::error_code error;
-  for (const Socket socket : {Loop<P>::streaming(), Loop<P>::listening(loopback()),
-                              Loop<P>::Sockets::datagram(loopback(), {}, {}, error)}) {
+  for (const Socket socket : {Loop::streaming(), Loop::listening(loopback()),
+                              sockets().datagram(loopback(), {}, {}, error)}) {
     EXPECT(socket.valid());
     End& end = loop.attach(socket);
     EXPECT(loop.poller().socket(end.channel) == socket);

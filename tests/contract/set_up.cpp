@@ -8,15 +8,14 @@ namespace tern::test {
 // Stop and start fifty times on one port while clients of each life stay connected; meanwhile
 // nobody else gets the port.
 CONTRACT_CASE(restart_on_the_same_port) {
-  using Sockets = typename P::Sockets;
-  Loop<P> loop;
+  Loop loop;
   Endpoint address = loopback();
-  std::vector<typename Loop<P>::Pair> connected;
+  std::vector<Loop::Pair> connected;
   for (int life = 0; life < 50; ++life) {
     End& listener = loop.listen(address);
     address = loop.local(listener);
     std::error_code error;
-    EXPECT(!Sockets::listen(address, {}, error).valid());
+    EXPECT(!sockets().listen(address, {}, error).valid());
     EXPECT(error == std::errc::address_in_use);
     connected.push_back(loop.pair_through(listener));
     if (life % 2 == 0) {
@@ -36,7 +35,7 @@ CONTRACT_CASE(restart_on_the_same_port) {
 
 // After a listener's close completion its port is free and a connect is refused.
 CONTRACT_CASE(a_closed_listener_refuses) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
   const Endpoint address = loop.local(listener);
   loop.close_and_forget(listener);
@@ -46,17 +45,16 @@ CONTRACT_CASE(a_closed_listener_refuses) {
 }
 
 CONTRACT_CASE(addresses_of_every_family) {
-  using Sockets = typename P::Sockets;
-  Loop<P> loop;
+  Loop loop;
   const TemporaryPath path;
   for (const Endpoint& wish : {loopback(), loopback_ipv6(), *Endpoint::local(path.string())}) {
     std::error_code error;
-    const Socket socket = Sockets::listen(wish, {}, error);
+    const Socket socket = sockets().listen(wish, {}, error);
     if (error && wish.family() == Family::ipv6) continue;  // a machine without IPv6
     if (error == std::errc::address_family_not_supported) continue;
     EXPECT_NOTE(!error, wish.to_string() + ": " + error.message());
     EXPECT(socket.kind == SocketKind::listener);
-    const Endpoint local = Sockets::local(socket);
+    const Endpoint local = sockets().local(socket);
     EXPECT(local.family() == wish.family());
     EXPECT(local.address() == wish.address());
     EXPECT(local.path() == wish.path());
@@ -68,27 +66,26 @@ CONTRACT_CASE(addresses_of_every_family) {
     EXPECT_EQUAL(loop.local(server), local);
     EXPECT_EQUAL(loop.peer(server), loop.local(client));
   }
-  const Socket fresh = Loop<P>::streaming();
-  EXPECT(Sockets::peer(fresh).family() == Family::none);
-  Sockets::close(fresh);
+  const Socket fresh = Loop::streaming();
+  EXPECT(sockets().peer(fresh).family() == Family::none);
+  sockets().close(fresh);
 }
 
 // [::] is IPv6 alone unless it is told otherwise, so both families can have one port number.
 CONTRACT_CASE(ipv6_takes_ipv4_only_when_told) {
-  using Sockets = typename P::Sockets;
-  Loop<P> loop;
+  Loop loop;
   std::error_code error;
-  const Socket six = Sockets::listen(Endpoint::ipv6({}, 0), {}, error);
+  const Socket six = sockets().listen(Endpoint::ipv6({}, 0), {}, error);
   if (error) run.skip("no IPv6 here: " + error.message());
-  const std::uint16_t port = Sockets::local(six).port();
-  const Socket four = Sockets::listen(Endpoint::ipv4({}, port), {}, error);
+  const std::uint16_t port = sockets().local(six).port();
+  const Socket four = sockets().listen(Endpoint::ipv4({}, port), {}, error);
   EXPECT_NOTE(!error, error.message());
-  Sockets::close(six);
-  Sockets::close(four);
+  sockets().close(six);
+  sockets().close(four);
 
   ListenOptions both;
   both.v6_only = false;
-  End& listener = loop.attach(Loop<P>::listening(Endpoint::ipv6({}, 0), both));
+  End& listener = loop.attach(Loop::listening(Endpoint::ipv6({}, 0), both));
   loop.accept(listener);
   End& client = loop.dial(loopback(loop.local(listener).port()));
   loop.until([&] { return !client.connecting; }, "the answer");
@@ -97,12 +94,11 @@ CONTRACT_CASE(ipv6_takes_ipv4_only_when_told) {
 
 // Several listeners on one port: each connection comes to one of them, all arrive.
 CONTRACT_CASE(reuse_port_shares) {
-  using Sockets = typename P::Sockets;
-  Loop<P> loop;
+  Loop loop;
   ListenOptions options;
   options.socket.reuse_port = true;
   std::error_code error;
-  const Socket first = Sockets::listen(loopback(), options, error);
+  const Socket first = sockets().listen(loopback(), options, error);
   if (error == std::errc::operation_not_supported) run.skip("no balancing on this system");
   EXPECT(!error);
   End& left = loop.attach(first);
@@ -114,29 +110,27 @@ CONTRACT_CASE(reuse_port_shares) {
 }
 
 CONTRACT_CASE(names_are_resolved) {
-  using Sockets = typename P::Sockets;
   std::error_code error;
-  const std::vector<Endpoint> numeric = Sockets::resolve("127.0.0.1", 7, error);
+  const std::vector<Endpoint> numeric = sockets().resolve("127.0.0.1", 7, error);
   EXPECT(!error);
   EXPECT_EQUAL(numeric.size(), 1U);
   EXPECT_EQUAL(numeric[0], loopback(7));
-  const std::vector<Endpoint> six = Sockets::resolve("::1", 9, error);
+  const std::vector<Endpoint> six = sockets().resolve("::1", 9, error);
   EXPECT(!error);
   EXPECT_EQUAL(six.size(), 1U);
   EXPECT_EQUAL(six[0], loopback_ipv6(9));
-  for (const Endpoint& endpoint : Sockets::resolve("localhost", 80, error)) {
+  for (const Endpoint& endpoint : sockets().resolve("localhost", 80, error)) {
     EXPECT(endpoint.is_loopback());
     EXPECT_EQUAL(endpoint.port(), 80U);
   }
   // RFC 6761: a name that never exists.
   error.clear();
-  EXPECT(Sockets::resolve("nobody.invalid", 80, error).empty());
+  EXPECT(sockets().resolve("nobody.invalid", 80, error).empty());
   EXPECT(error);
   EXPECT(!error.message().empty());
 }
 
-template <class P>
-void exchange_text(const Case& run, Loop<P>& loop, const SocketOptions& options, std::size_t size) {
+void exchange_text(const Case& run, Loop& loop, const SocketOptions& options, std::size_t size) {
   auto [client, server] = loop.pair(options);
   loop.receive(server);
   const std::string text = Pattern(run.seed()).text(0, size);
@@ -148,18 +142,17 @@ void exchange_text(const Case& run, Loop<P>& loop, const SocketOptions& options,
 // Options are heeded or refused, on every kind of socket; none breaks the stream, each alone and
 // all together.
 CONTRACT_CASE(socket_options_are_taken) {
-  using Sockets = typename P::Sockets;
-  Loop<P> loop;
+  Loop loop;
   SocketOptions together = no_socket_options();
   for (const SocketOptionRow& row : socket_option_table) {
     if (row.heeded_by == HeededBy::bound) continue;
     SocketOptions options = no_socket_options();
     change(options, row, AskFor{});
     std::error_code error;
-    const Socket stream = Sockets::stream(Family::ipv4, {}, options, error);
+    const Socket stream = sockets().stream(Family::ipv4, {}, options, error);
     if (error == std::errc::operation_not_supported) continue;
     EXPECT_NOTE(!error, error.message());
-    Sockets::close(stream);
+    sockets().close(stream);
     exchange_text(run, loop, options, 50'000);
     change(together, row, AskFor{});
   }

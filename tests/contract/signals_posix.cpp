@@ -58,7 +58,7 @@ class SignalStorm {
 // A wait that is interrupted is an early return with nothing: the limit is reached by waiting
 // again, and not before its time.
 CONTRACT_CASE(waits_in_a_signal_storm) {
-  Loop<P> loop;
+  Loop loop;
   const SignalStorm storm;
   loop.turn(Duration::zero());
   for (int round = 0; round < 20; ++round) {
@@ -71,7 +71,7 @@ CONTRACT_CASE(waits_in_a_signal_storm) {
 }
 
 CONTRACT_CASE(traffic_in_a_signal_storm) {
-  Loop<P> loop;
+  Loop loop;
   const SignalStorm storm;
   End& listener = loop.listen();
   for (int round = 0; round < 30; ++round) {
@@ -88,7 +88,7 @@ CONTRACT_CASE(traffic_in_a_signal_storm) {
   End& from = loop.datagram();
   End& to = loop.datagram(loopback(), loop.local(from));
   loop.receive(to);
-  const std::array<Datagram, 1> datagram = {Datagram{slice_of("one"), loop.local(to), false}};
+  const std::array<Datagram, 1> datagram = {Datagram{bytes_of("one"), loop.local(to), false}};
   for (std::size_t sent = 1; sent <= 500; ++sent) {
     loop.send_datagrams(from, datagram);
     loop.until([&] { return to.datagrams.size() == sent; }, "the datagram");
@@ -97,8 +97,8 @@ CONTRACT_CASE(traffic_in_a_signal_storm) {
 
 // wake() from the handler: waits without a limit come back. The storm outlives many of them.
 CONTRACT_CASE(wake_from_a_signal_handler) {
-  Loop<P> loop;
-  wake_it = [](void* poller) { static_cast<P*>(poller)->wake(); };
+  Loop loop;
+  wake_it = [](void* poller) { static_cast<AnyPoller*>(poller)->wake(); };
   woken = &loop.poller();
   {
     const SignalStorm storm;

@@ -13,10 +13,9 @@ SocketOptions small_buffers() {
 
 // Sends a pattern in offers of random slices and spoils all memory as soon as the contract lets it:
 // taken bytes at once, the rest after the call or after the completion.
-template <class P>
 class SpoilingSender {
  public:
-  SpoilingSender(Loop<P>& loop, End& end, Random& random)
+  SpoilingSender(Loop& loop, End& end, Random& random)
       : loop_(loop), end_(end), random_(random), pattern_(77) {
     end.then = [this](End&, const Completion& completion) {
       if (completion.operation != Operation::send || completion.error) return;
@@ -38,7 +37,7 @@ class SpoilingSender {
     std::vector<Slice> slices;
     std::size_t position = 0;
     for (const std::size_t size : sizes) {
-      slices.push_back(slice_of(std::string_view(memory_).substr(position, size)));
+      slices.push_back(bytes_of(std::string_view(memory_).substr(position, size)));
       position += size;
     }
     const std::size_t taken = loop_.offer(end_, slices);
@@ -57,7 +56,7 @@ class SpoilingSender {
  private:
   void spoil() { std::fill(memory_.begin(), memory_.end(), '!'); }
 
-  Loop<P>& loop_;
+  Loop& loop_;
   End& end_;
   Random& random_;
   Pattern pattern_;
@@ -69,10 +68,10 @@ class SpoilingSender {
 
 // A reader that comes and goes makes most offers partial.
 RULE_CASE(slices_are_the_callers, slices_are_the_callers) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair(small_buffers());
   server.keep_bytes = false;
-  SpoilingSender<P> sender(loop, client, run.random());
+  SpoilingSender sender(loop, client, run.random());
   server.then = [&](End& end, const Completion& completion) {
     if (completion.operation != Operation::receive) return;
     EXPECT_NOTE(sender.has_sent(completion.bytes, end.received_count - completion.bytes.size()),
@@ -93,7 +92,7 @@ RULE_CASE(slices_are_the_callers, slices_are_the_callers) {
 
 // One call looks at slices_max slices; the rest is left and a completion follows.
 RULE_CASE(slices_are_the_callers, at_most_so_many_slices) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   const std::string text = Pattern(run.seed()).text(0, 3 * slices_max);
   std::size_t position = 0;
@@ -104,7 +103,7 @@ RULE_CASE(slices_are_the_callers, at_most_so_many_slices) {
         if (!client.sending && position < text.size()) {
           std::vector<Slice> slices;
           for (std::size_t index = position; index < text.size(); ++index) {
-            slices.push_back(slice_of(std::string_view(text).substr(index, 1)));
+            slices.push_back(bytes_of(std::string_view(text).substr(index, 1)));
           }
           const std::size_t taken = loop.offer(client, slices);
           EXPECT(taken <= slices_max);
@@ -119,13 +118,13 @@ RULE_CASE(slices_are_the_callers, at_most_so_many_slices) {
 // What was offered counts in bytes: slices beyond those looked at that are empty leave nothing to
 // be taken, so no completion follows.
 RULE_CASE(slices_are_the_callers, empty_slices_beyond_the_last) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   const std::string text = Pattern(run.seed()).text(0, slices_max);
   std::vector<Slice> slices;
   for (std::size_t index = 0; index < text.size(); ++index) {
-    slices.push_back(slice_of(std::string_view(text).substr(index, 1)));
+    slices.push_back(bytes_of(std::string_view(text).substr(index, 1)));
   }
   slices.resize(slices_max + 3);
   const std::size_t taken = loop.offer(client, slices);
@@ -138,7 +137,7 @@ RULE_CASE(slices_are_the_callers, empty_slices_beyond_the_last) {
 
 // Sending nothing is legal, is finished at once and is not the end of the stream.
 RULE_CASE(slices_are_the_callers, empty_slices_send_nothing) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   EXPECT_EQUAL(loop.offer(client, std::span<const Slice>{}), 0U);
@@ -147,7 +146,7 @@ RULE_CASE(slices_are_the_callers, empty_slices_send_nothing) {
   EXPECT(!client.sending);
   loop.settle();
   EXPECT_EQUAL(server.completions, 0U);
-  const std::array<Slice, 4> mixed = {Slice{}, slice_of("a"), Slice{}, slice_of("b")};
+  const std::array<Slice, 4> mixed = {Slice{}, bytes_of("a"), Slice{}, bytes_of("b")};
   const std::size_t taken = loop.offer(client, mixed);
   loop.until([&client = client] { return !client.sending; }, "the send");
   loop.write(client, std::string("ab").substr(taken + client.send_taken));
@@ -158,7 +157,7 @@ RULE_CASE(slices_are_the_callers, empty_slices_send_nothing) {
 
 // While nobody reads, an unfinished send does not make the loop turn.
 RULE_CASE(slices_are_the_callers, unfinished_send_is_quiet) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair(small_buffers());
   const std::string block(1 << 20, 'x');
   std::uint64_t sent = 0;

@@ -8,11 +8,9 @@ namespace tern::test {
 namespace {
 
 // Sends a pattern of a given length and checks what comes of the peer's.
-template <class P>
 class PatternPeer {
  public:
-  PatternPeer(Loop<P>& loop, End& end, std::uint64_t sends, std::uint64_t expects,
-              std::uint64_t total)
+  PatternPeer(Loop& loop, End& end, std::uint64_t sends, std::uint64_t expects, std::uint64_t total)
       : loop_(loop), end_(end), sends_(sends), expects_(expects), total_(total) {
     end.keep_bytes = false;
     end.then = [this](End& heard, const Completion& completion) {
@@ -26,7 +24,7 @@ class PatternPeer {
 
   // Keeps the output full, half-closes behind the last byte.
   void go_on() {
-    if (!Loop<P>::written(end_) || is_shut_) return;
+    if (!Loop::written(end_) || is_shut_) return;
     if (sent_ == total_) {
       loop_.shutdown_send(end_);
       is_shut_ = true;
@@ -45,7 +43,7 @@ class PatternPeer {
   void check() const { EXPECT_EQUAL(end_.received_count, total_); }
 
  private:
-  Loop<P>& loop_;
+  Loop& loop_;
   End& end_;
   Pattern sends_;
   Pattern expects_;
@@ -61,16 +59,15 @@ SocketOptions small_buffers() {
 }
 
 // One peer on its own thread; returns what went wrong.
-template <class P>
 std::string serve_pattern(std::promise<Endpoint>& address, std::uint64_t total) {
   try {
-    Loop<P> loop;
+    Loop loop;
     ListenOptions options;
     options.socket = small_buffers();
     End& listener = loop.listen(loopback(), options);
     address.set_value(loop.local(listener));
     loop.until([&] { return !listener.accepted.empty(); }, "the other thread");
-    PatternPeer<P> peer(loop, loop.attach_accepted(listener), 1, 2, total);
+    PatternPeer peer(loop, loop.attach_accepted(listener), 1, 2, total);
     loop.until(
         [&] {
           peer.go_on();
@@ -88,16 +85,16 @@ std::string serve_pattern(std::promise<Endpoint>& address, std::uint64_t total) 
 
 // Both directions at once, a poller on each side, through a small send buffer.
 CONTRACT_CASE(pattern_stream) {
-  Loop<P> left;
-  Loop<P> right;
+  Loop left;
+  Loop right;
   End& listener = left.listen();
   End& client = right.dial(left.local(listener), small_buffers());
   until(
       left, right, [&] { return client.connected && !listener.accepted.empty(); },
       "the connection");
   const std::uint64_t total = Case::scaled(std::size_t{64} << 20U);
-  PatternPeer<P> server_peer(left, left.attach_accepted(listener), 1, 2, total);
-  PatternPeer<P> client_peer(right, client, 2, 1, total);
+  PatternPeer server_peer(left, left.attach_accepted(listener), 1, 2, total);
+  PatternPeer client_peer(right, client, 2, 1, total);
   until(
       left, right,
       [&] {
@@ -116,13 +113,13 @@ CONTRACT_CASE(pattern_stream_between_threads) {
   std::promise<Endpoint> address;
   std::future<Endpoint> address_future = address.get_future();
   std::string server_problem;
-  std::thread server([&] { server_problem = serve_pattern<P>(address, total); });
+  std::thread server([&] { server_problem = serve_pattern(address, total); });
   std::string client_problem;
   try {
-    Loop<P> loop;
+    Loop loop;
     End& client = loop.dial(address_future.get(), small_buffers());
     loop.until([&] { return client.connected; }, "the connection");
-    PatternPeer<P> peer(loop, client, 2, 1, total);
+    PatternPeer peer(loop, client, 2, 1, total);
     loop.until(
         [&] {
           peer.go_on();
@@ -141,7 +138,7 @@ CONTRACT_CASE(pattern_stream_between_threads) {
 // A server writes 8 MiB, half-closes and closes at once, with a receive pending: nothing of it may
 // turn into a reset. The client says nothing, so there is no unread input to excuse one.
 CONTRACT_CASE(server_writes_8_mib_then_closes) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   const std::string text = Pattern(run.seed()).text(0, std::size_t{8} << 20U);
   loop.receive(server);
@@ -160,7 +157,7 @@ CONTRACT_CASE(server_lingers_for_chatty_and_slow_clients) {
   for (const bool is_slow : {false, true}) {
     PollerOptions options;
     options.receive_bytes = is_slow ? 512 : 64 * 1024;
-    Loop<P> loop(options);
+    Loop loop(options);
     auto [client, server] = loop.pair();
     const std::string text = Pattern(run.seed()).text(0, std::size_t{8} << 20U);
     client.keep_bytes = server.keep_bytes = false;
@@ -183,12 +180,12 @@ CONTRACT_CASE(server_lingers_for_chatty_and_slow_clients) {
     bool client_said_all = false;
     loop.until(
         [&, &client = client, &server = server] {
-          if (!server_said_all && Loop<P>::written(server)) {
+          if (!server_said_all && Loop::written(server)) {
             loop.shutdown_send(server);
             server_said_all = true;
           }
           if (!client.receiving && !client.ended) loop.receive(client);
-          if (client.ended && !client_said_all && Loop<P>::written(client)) {
+          if (client.ended && !client_said_all && Loop::written(client)) {
             loop.shutdown_send(client);
             client_said_all = true;
           }
@@ -202,10 +199,10 @@ CONTRACT_CASE(server_lingers_for_chatty_and_slow_clients) {
 
 // Many streams at once over two pollers, of random lengths in random pieces.
 CONTRACT_CASE(many_streams) {
-  Loop<P> left;
-  Loop<P> right;
+  Loop left;
+  Loop right;
   End& listener = left.listen();
-  std::vector<std::unique_ptr<PatternPeer<P>>> peers;
+  std::vector<std::unique_ptr<PatternPeer>> peers;
   for (int index = 0; index < 50; ++index) {
     End& client = right.dial(left.local(listener), small_buffers());
     until(
@@ -214,8 +211,8 @@ CONTRACT_CASE(many_streams) {
     const std::uint64_t total = 1 + run.random().below(400'000);
     const std::uint64_t seed = static_cast<std::uint64_t>(index);
     End& server = left.attach_accepted(listener);
-    peers.push_back(std::make_unique<PatternPeer<P>>(left, server, seed, seed + 100, total));
-    peers.push_back(std::make_unique<PatternPeer<P>>(right, client, seed + 100, seed, total));
+    peers.push_back(std::make_unique<PatternPeer>(left, server, seed, seed + 100, total));
+    peers.push_back(std::make_unique<PatternPeer>(right, client, seed + 100, seed, total));
   }
   until(
       left, right,

@@ -5,8 +5,7 @@ namespace tern::test {
 namespace {
 
 // Keeps a channel's input full without ever waiting: offers as long as the kernel takes.
-template <class P>
-void flood(Loop<P>& loop, End& end, const std::string& block) {
+void flood(Loop& loop, End& end, const std::string& block) {
   for (int offers = 0; offers < 64 && !end.sending; ++offers) loop.offer(end, block);
 }
 
@@ -15,7 +14,7 @@ void flood(Loop<P>& loop, End& end, const std::string& block) {
 RULE_CASE(turns_are_fair, turns_are_fair) {
   PollerOptions options;
   options.receive_bytes = 4096;
-  Loop<P> loop(options);
+  Loop loop(options);
   auto [flooder, victim] = loop.pair();
   auto [client, echo] = loop.pair();
   const std::string block(64 * 1024, 'f');
@@ -52,15 +51,15 @@ RULE_CASE(turns_are_fair, turns_are_fair) {
 RULE_CASE(turns_are_fair, a_connect_storm_among_floods) {
   PollerOptions options;
   options.receive_bytes = 4096;
-  Loop<P> loop(options);
+  Loop loop(options);
   const std::string block(64 * 1024, 'f');
-  std::vector<typename Loop<P>::Pair> floods;
+  std::vector<Loop::Pair> floods;
   for (int index = 0; index < 4; ++index) {
     floods.push_back(loop.pair());
     floods.back().server.keep_bytes = false;
     loop.receive(floods.back().server);
   }
-  End& listener = loop.attach(Loop<P>::listening(loopback()));
+  End& listener = loop.attach(Loop::listening(loopback()));
   std::vector<End*> clients;
   for (int index = 0; index < 64; ++index) {
     clients.push_back(&loop.dial(loop.local(listener)));
@@ -91,7 +90,7 @@ RULE_CASE(turns_are_fair, a_connect_storm_among_floods) {
 
 // New input for the same channel arrives while its completion is in hand: the turn ends anyway.
 RULE_CASE(turns_are_fair, a_turn_ends) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   auto [other_client, other_server] = loop.pair();
   server.keep_bytes = false;
@@ -116,7 +115,7 @@ RULE_CASE(turns_are_fair, a_turn_ends) {
 CONTRACT_CASE(many_floods_and_one_quiet_channel) {
   PollerOptions options;
   options.receive_bytes = 1024;
-  Loop<P> loop(options);
+  Loop loop(options);
   struct Flood {
     End& from;
     End& to;
@@ -151,7 +150,7 @@ CONTRACT_CASE(many_floods_and_one_quiet_channel) {
 
 // The clock of the loop goes on under a flood: timers above it are not held up for ever.
 CONTRACT_CASE(flood_does_not_stop_the_clock) {
-  Loop<P> loop;
+  Loop loop;
   auto [flooder, victim] = loop.pair();
   victim.keep_bytes = false;
   loop.receive(victim);

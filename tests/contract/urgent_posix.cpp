@@ -9,7 +9,7 @@ namespace tern::test {
 // Receiving stops short of an urgent byte, on some kernels without another word: what lies behind
 // it must come all the same, and so must the end.
 CONTRACT_CASE(what_lies_behind_an_urgent_byte_is_received) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   for (int round = 0; round < 20; ++round) {

@@ -14,10 +14,10 @@ bool is_vanished(const std::error_code& error) {
 
 // Reset while we receive, while we send, and while we do both; a thousand times none is lost.
 RULE_CASE(vanished_peer_is_a_value, vanished_peer_is_a_value) {
-  Loop<P> loop;
+  Loop loop;
   End& listener = loop.listen();
   loop.settle();
-  const std::size_t sockets = Resources<P>::open_sockets();
+  const std::size_t sockets = open_sockets();
   for (int round = 0; round < 300; ++round) {
     auto [client, server] = loop.pair_through(listener);
     const bool receives = round % 3 != 1;
@@ -38,13 +38,13 @@ RULE_CASE(vanished_peer_is_a_value, vanished_peer_is_a_value) {
     loop.until([&client = client] { return client.closed; }, "the close");
     loop.forget(client);
   }
-  EXPECT_EQUAL(Resources<P>::open_sockets(), sockets);
+  EXPECT_EQUAL(open_sockets(), sockets);
 }
 
 // Sending to a peer that closed: the first send may be taken, a later one tells. On some systems
 // that is a signal which ends the process, unless the poller prevents it.
 RULE_CASE(vanished_peer_is_a_value, sending_to_the_gone) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.close_and_forget(client);
   std::size_t offers = 0;
@@ -62,7 +62,7 @@ RULE_CASE(vanished_peer_is_a_value, sending_to_the_gone) {
 
 // Nothing can be sent to nobody: all of it is taken at once, and no completion follows.
 CONTRACT_CASE(sending_nothing_to_the_gone) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.reset(client);
   loop.until([&client = client] { return client.closed; }, "the client's close");
@@ -76,7 +76,7 @@ CONTRACT_CASE(sending_nothing_to_the_gone) {
 
 // The same on a Unix socket, which has its own ways to end: not every system resets one on request.
 CONTRACT_CASE(sending_to_the_gone_on_a_unix_socket) {
-  Loop<P> loop;
+  Loop loop;
   const TemporaryPath path;
   End& listener = loop.listen(*Endpoint::local(path.string()));
   for (const bool resets : {false, true}) {
@@ -99,7 +99,7 @@ CONTRACT_CASE(sending_to_the_gone_on_a_unix_socket) {
 // A reset that comes while receiving is stopped wakes the loop at most a few times, and is told
 // when the order is given again.
 RULE_CASE(vanished_peer_is_a_value, paused_peer_reset) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   loop.write(client, "before");
@@ -119,7 +119,7 @@ RULE_CASE(vanished_peer_is_a_value, paused_peer_reset) {
 
 // The same with much to read before an orderly end: no wake-up per packet while stopped.
 RULE_CASE(vanished_peer_is_a_value, paused_peer_close) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   loop.write(client, "before");
@@ -133,7 +133,7 @@ RULE_CASE(vanished_peer_is_a_value, paused_peer_close) {
   EXPECT_NOTE(turns <= calm_turns_max, "turns: " + std::to_string(turns));
   EXPECT_EQUAL(server.received_count, 6U);
   loop.receive(server);
-  loop.until([&client = client] { return Loop<P>::written(client); }, "all to be taken");
+  loop.until([&client = client] { return Loop::written(client); }, "all to be taken");
   loop.stop(server);
   loop.close(client);
   loop.until([&client = client] { return client.closed; }, "the client's close");
@@ -148,7 +148,7 @@ RULE_CASE(vanished_peer_is_a_value, paused_peer_close) {
 // A channel that neither receives nor sends is quiet when its peer vanishes: the kernel's hints
 // cannot be masked, and nobody consumes them.
 RULE_CASE(vanished_peer_is_a_value, idle_channel_of_a_vanished_peer_is_quiet) {
-  Loop<P> loop;
+  Loop loop;
   for (const bool resets : {true, false}) {
     auto [client, server] = loop.pair();
     if (resets) {

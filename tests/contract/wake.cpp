@@ -7,8 +7,8 @@
 namespace tern::test {
 
 CONTRACT_CASE(a_wake_ends_the_wait) {
-  Loop<P> loop;
-  P& poller = loop.poller();
+  Loop loop;
+  AnyPoller& poller = loop.poller();
   // Before the wait: it returns, though its limit is for ever.
   for (int round = 0; round < 100; ++round) {
     poller.wake();
@@ -19,8 +19,8 @@ CONTRACT_CASE(a_wake_ends_the_wait) {
 
 // From another thread, at any moment of the wait.
 CONTRACT_CASE(a_wake_from_another_thread) {
-  Loop<P> loop;
-  P& poller = loop.poller();
+  Loop loop;
+  AnyPoller& poller = loop.poller();
   const std::size_t rounds = Case::scaled(2000);
   std::atomic<std::size_t> asked = 0;
   std::atomic<std::size_t> answered = 0;
@@ -51,8 +51,8 @@ CONTRACT_CASE(a_wake_from_another_thread) {
 
 // Eight threads wake without a pause: nothing is lost, and far fewer waits than wakes come of it.
 CONTRACT_CASE(wakes_from_8_threads_are_one) {
-  Loop<P> loop;
-  P& poller = loop.poller();
+  Loop loop;
+  AnyPoller& poller = loop.poller();
   constexpr std::size_t threads_count = 8;
   const std::size_t wakes = Case::scaled(20'000);
   std::atomic<std::size_t> done = 0;
@@ -84,7 +84,7 @@ CONTRACT_CASE(wakes_from_8_threads_are_one) {
 
 // Many before a wait make one, and it is not left over for the wait after.
 CONTRACT_CASE(many_wakes_before_a_wait_are_one) {
-  Loop<P> loop;
+  Loop loop;
   for (int round = 0; round < 20; ++round) {
     const std::uint64_t before = loop.counters().wakes;
     for (int wake = 0; wake < 1000; ++wake) loop.poller().wake();
@@ -98,7 +98,7 @@ CONTRACT_CASE(many_wakes_before_a_wait_are_one) {
 
 // An idle loop with hundreds of connections and a wake behind it does nothing.
 CONTRACT_CASE(idle_is_idle) {
-  Loop<P> loop;
+  Loop loop;
   for (int index = 0; index < 200; ++index) {
     auto [client, server] = loop.pair();
     loop.receive(client);
@@ -120,7 +120,7 @@ CONTRACT_CASE(idle_is_idle) {
 
 // A wake among traffic neither loses bytes nor hides behind them.
 CONTRACT_CASE(wakes_among_traffic) {
-  Loop<P> loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   const Pattern pattern(run.seed());
   server.keep_bytes = false;
@@ -129,7 +129,7 @@ CONTRACT_CASE(wakes_among_traffic) {
     EXPECT(pattern.matches(end.received_count - completion.bytes.size(), completion.bytes));
   };
   loop.receive(server);
-  P& poller = loop.poller();
+  AnyPoller& poller = loop.poller();
   std::atomic<bool> stopped = false;
   std::thread waker([&] {
     while (!stopped) poller.wake();

@@ -1,62 +1,34 @@
-// Worlds: where a case runs. Each is named as its cases end, is made before a case with the case's
-// seed and lives until the case is over.
+// The worlds that a contract case runs in. Each is named as its cases end, and is made with the
+// case's seed.
 //
 //   epoll ...              the kernel of this machine
+//   iocp_queued            what is done at once brings a packet all the same
 //   simulated              a quiet network in memory, in the manner of a readiness kernel
 //   simulated_completion   the same in the manner of IOCP and io_uring: sends finish later
 //   simulated_unkind       everything in small pieces, late, out of order; one manner or the other
+//   canary                 the quiet network, with pollers that break a rule
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 
-#include "backends/simulated/simulated.hpp"
+#include "tests/support/world.hpp"
 
-namespace tern::test::worlds {
+namespace tern::test {
 
-// A kernel is there without being made.
-struct Kernel {
-  static constexpr bool is_simulated = false;
-  explicit Kernel(std::uint64_t) {}
-};
+using MakeWorld = World (*)(std::uint64_t seed);
 
-class Simulated {
- public:
-  static constexpr bool is_simulated = true;
-  explicit Simulated(std::uint64_t seed,
-                     const simulated::Faults& faults = simulated::Faults::none(),
-                     simulated::Style style = simulated::Style::readiness)
-      : network_(seed, faults, style) {
-    // Cases with threads wake a poller from outside, which takes real time.
-    network_.allow_blocking_waits(true);
-  }
+namespace worlds {
 
- private:
-  simulated::Network network_;
-};
+// A backend's are there where the build has it.
+World epoll(std::uint64_t seed);
+World io_uring(std::uint64_t seed);
+World kqueue(std::uint64_t seed);
+World iocp(std::uint64_t seed);
+World iocp_queued(std::uint64_t seed);
+World simulated(std::uint64_t seed);
+World simulated_completion(std::uint64_t seed);
+World simulated_unkind(std::uint64_t seed);
+World canary(std::uint64_t seed);
 
-struct SimulatedCompletion : Simulated {
-  explicit SimulatedCompletion(std::uint64_t seed)
-      : Simulated(seed, simulated::Faults::none(), simulated::Style::completion) {}
-};
-
-// Whatever the contract allows to differ between kernels, without breaking a connection.
-struct SimulatedUnkind : Simulated {
-  explicit SimulatedUnkind(std::uint64_t seed) : Simulated(seed, unkind(), simulated::Style::any) {}
-
- private:
-  static simulated::Faults unkind() {
-    simulated::Faults faults;
-    faults.latency_max = std::chrono::microseconds(200);
-    faults.partial_send = 0.3;
-    faults.partial_receive = 0.3;
-    faults.spurious_send = 0.1;
-    faults.connect_delay_max = std::chrono::milliseconds(1);
-    faults.late_completion = 0.2;
-    faults.shuffles_channels = true;
-    faults.datagram_try_again = 0.2;
-    return faults;
-  }
-};
-
-}  // namespace tern::test::worlds
+}  // namespace worlds
+}  // namespace tern::test

@@ -21,7 +21,7 @@ constexpr std::array passing_errors = {EINTR, ENOBUFS, ENOMEM};
 FAULT_CASE(accept_without_room) {
   for (const int errno_value : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
     for (const bool backs_off : {false, true}) {
-      EpollLoop loop;
+      Loop loop;
       End& listener = loop.listen();
       const Fault fault(Call::accept4, errno_value);
       loop.dial(loop.local(listener));
@@ -43,7 +43,7 @@ FAULT_CASE(accept_without_room) {
 // A connection that was lost while it waited: told or passed over, and the next one comes.
 FAULT_CASE(accept_of_a_lost_connection) {
   for (const int errno_value : {ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, EPERM}) {
-    EpollLoop loop;
+    Loop loop;
     End& listener = loop.listen();
     const Fault fault(Call::accept4, errno_value);
     loop.dial(loop.local(listener));
@@ -55,7 +55,7 @@ FAULT_CASE(accept_of_a_lost_connection) {
 }
 
 FAULT_CASE(accept_interrupted) {
-  EpollLoop loop;
+  Loop loop;
   End& listener = loop.listen();
   const Fault fault(Call::accept4, EINTR, 1, 3);
   loop.dial(loop.local(listener));
@@ -65,7 +65,7 @@ FAULT_CASE(accept_interrupted) {
 
 // For as long as there is no room: at most one error a turn, and quiet for whoever backs off.
 FAULT_CASE(accept_without_room_for_long) {
-  EpollLoop loop;
+  Loop loop;
   End& listener = loop.listen();
   loop.dial(loop.local(listener));
   {
@@ -90,7 +90,7 @@ FAULT_CASE(accept_without_room_for_long) {
 
 FAULT_CASE(receive_with_passing_errors) {
   for (const int errno_value : passing_errors) {
-    EpollLoop loop;
+    Loop loop;
     auto [client, server] = loop.pair();
     loop.receive(server);
     const Fault fault(Call::receive, errno_value, 1, 3);
@@ -103,7 +103,7 @@ FAULT_CASE(receive_with_passing_errors) {
 
 // While there is no memory for long, the loop does not spin on it.
 FAULT_CASE(receive_without_memory_for_long) {
-  EpollLoop loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   {
@@ -118,7 +118,7 @@ FAULT_CASE(receive_without_memory_for_long) {
 // An error of the stream is told once, as what it is, and is the last of its receives.
 FAULT_CASE(receive_fails) {
   for (const int errno_value : {ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETDOWN}) {
-    EpollLoop loop;
+    Loop loop;
     auto [client, server] = loop.pair();
     loop.receive(server);
     const Fault fault(Call::receive, errno_value);
@@ -136,11 +136,11 @@ FAULT_CASE(receive_fails) {
 FAULT_CASE(send_with_passing_errors) {
   for (const Call call : {Call::send, Call::sendmsg}) {
     for (const int errno_value : passing_errors) {
-      EpollLoop loop;
+      Loop loop;
       auto [client, server] = loop.pair();
       loop.receive(server);
-      const std::array<Slice, 2> two = {slice_of("by"), slice_of("tes")};
-      const std::array<Slice, 1> one = {slice_of("bytes")};
+      const std::array<Slice, 2> two = {bytes_of("by"), bytes_of("tes")};
+      const std::array<Slice, 1> one = {bytes_of("bytes")};
       const std::span<const Slice> slices =
           call == Call::send ? std::span<const Slice>(one) : std::span<const Slice>(two);
       const Fault fault(call, errno_value, 1, 3);
@@ -157,7 +157,7 @@ FAULT_CASE(send_with_passing_errors) {
 }
 
 FAULT_CASE(send_without_memory_for_long) {
-  EpollLoop loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   {
@@ -172,9 +172,9 @@ FAULT_CASE(send_without_memory_for_long) {
 FAULT_CASE(send_fails) {
   for (const Call call : {Call::send, Call::sendmsg}) {
     for (const int errno_value : {EPIPE, ECONNRESET, ETIMEDOUT, EHOSTUNREACH}) {
-      EpollLoop loop;
+      Loop loop;
       auto [client, server] = loop.pair();
-      const std::array<Slice, 2> two = {slice_of("by"), slice_of("tes")};
+      const std::array<Slice, 2> two = {bytes_of("by"), bytes_of("tes")};
       const Fault fault(call, errno_value);
       EXPECT_EQUAL(loop.offer(client, std::span(two).first(call == Call::send ? 1 : 2)), 0U);
       EXPECT(client.sending);
@@ -190,12 +190,12 @@ FAULT_CASE(send_fails) {
 
 FAULT_CASE(receive_datagrams_with_passing_errors) {
   for (const int errno_value : passing_errors) {
-    EpollLoop loop;
+    Loop loop;
     End& server = loop.datagram();
     End& client = loop.datagram(loopback(), loop.local(server));
     loop.receive(server);
     const Fault fault(Call::recvmmsg, errno_value, 1, 3);
-    const std::array<Datagram, 1> datagrams = {Datagram{slice_of("one"), {}, false}};
+    const std::array<Datagram, 1> datagrams = {Datagram{bytes_of("one"), {}, false}};
     loop.send_datagrams(client, datagrams);
     loop.until([&] { return server.datagrams.size() == 1; }, "the datagram");
     EXPECT(server.datagram_errors.empty());
@@ -205,12 +205,12 @@ FAULT_CASE(receive_datagrams_with_passing_errors) {
 // An error of a datagram socket is told and does not end it.
 FAULT_CASE(receive_datagrams_fails) {
   for (const int errno_value : {ECONNREFUSED, EHOSTUNREACH, ENETUNREACH}) {
-    EpollLoop loop;
+    Loop loop;
     End& server = loop.datagram();
     End& client = loop.datagram(loopback(), loop.local(server));
     loop.receive(server);
     const Fault fault(Call::recvmmsg, errno_value);
-    const std::array<Datagram, 1> datagrams = {Datagram{slice_of("one"), {}, false}};
+    const std::array<Datagram, 1> datagrams = {Datagram{bytes_of("one"), {}, false}};
     loop.send_datagrams(client, datagrams);
     loop.until([&] { return server.datagrams.size() == 1; }, "the datagram");
     EXPECT_EQUAL(server.datagram_errors.size(), 1U);
@@ -222,14 +222,14 @@ FAULT_CASE(receive_datagrams_fails) {
 // is no lie here: the backend asks the kernel for its present state.
 FAULT_CASE(send_datagrams_without_room) {
   for (const int errno_value : {EAGAIN, EINTR, ENOBUFS, ENOMEM}) {
-    EpollLoop loop;
+    Loop loop;
     End& server = loop.datagram();
     End& client = loop.datagram(loopback(), loop.local(server));
     loop.receive(server);
     const Fault fault(Call::sendmmsg, errno_value, 1, 3);
-    const std::array<Datagram, 3> datagrams = {Datagram{slice_of("one"), {}, false},
-                                               Datagram{slice_of("two"), {}, false},
-                                               Datagram{slice_of("three"), {}, false}};
+    const std::array<Datagram, 3> datagrams = {Datagram{bytes_of("one"), {}, false},
+                                               Datagram{bytes_of("two"), {}, false},
+                                               Datagram{bytes_of("three"), {}, false}};
     loop.send_datagrams(client, datagrams);
     loop.until([&] { return server.datagrams.size() == 3; }, "the datagrams");
     EXPECT_EQUAL(Fault::failures(), 3U);
@@ -240,13 +240,13 @@ FAULT_CASE(send_datagrams_without_room) {
 // Refused: told, and counted as taken; those behind it go out.
 FAULT_CASE(send_datagrams_refused) {
   for (const int errno_value : {EMSGSIZE, EPERM, EHOSTUNREACH, ENETUNREACH, EACCES}) {
-    EpollLoop loop;
+    Loop loop;
     End& server = loop.datagram();
     End& client = loop.datagram(loopback(), loop.local(server));
     loop.receive(server);
     const Fault fault(Call::sendmmsg, errno_value);
-    const std::array<Datagram, 2> datagrams = {Datagram{slice_of("refused"), {}, false},
-                                               Datagram{slice_of("sent"), {}, false}};
+    const std::array<Datagram, 2> datagrams = {Datagram{bytes_of("refused"), {}, false},
+                                               Datagram{bytes_of("sent"), {}, false}};
     EXPECT_EQUAL(loop.offer_to(client, datagrams), 2U);
     loop.until([&] { return server.datagrams.size() == 1; }, "the second");
     EXPECT_EQUAL(server.datagrams[0].bytes, "sent");
@@ -258,12 +258,12 @@ FAULT_CASE(send_datagrams_refused) {
 
 // The bounce of an earlier datagram costs the one in hand nothing.
 FAULT_CASE(send_datagrams_hears_of_a_bounce) {
-  EpollLoop loop;
+  Loop loop;
   End& server = loop.datagram();
   End& client = loop.datagram(loopback(), loop.local(server));
   loop.receive(server);
   const Fault fault(Call::sendmmsg, ECONNREFUSED);
-  const std::array<Datagram, 1> datagrams = {Datagram{slice_of("sent"), {}, false}};
+  const std::array<Datagram, 1> datagrams = {Datagram{bytes_of("sent"), {}, false}};
   EXPECT_EQUAL(loop.offer_to(client, datagrams), 1U);
   loop.until([&] { return server.datagrams.size() == 1; }, "the datagram");
   loop.until([&] { return !client.datagram_errors.empty(); }, "the bounce");
@@ -274,7 +274,7 @@ FAULT_CASE(send_datagrams_hears_of_a_bounce) {
 
 FAULT_CASE(connect_fails_at_once) {
   for (const int errno_value : {ENETUNREACH, EADDRNOTAVAIL, ECONNREFUSED, EAGAIN, EPERM}) {
-    EpollLoop loop;
+    Loop loop;
     End& listener = loop.listen();
     const Fault fault(Call::connect, errno_value);
     End& client = loop.dial(loop.local(listener));
@@ -289,7 +289,7 @@ FAULT_CASE(connect_fails_at_once) {
 
 // An interrupted connect goes on.
 FAULT_CASE(connect_interrupted) {
-  EpollLoop loop;
+  Loop loop;
   End& listener = loop.listen();
   const Fault fault(Call::connect, EINTR);
   End& client = loop.dial(loop.local(listener));
@@ -297,7 +297,7 @@ FAULT_CASE(connect_interrupted) {
 }
 
 FAULT_CASE(connect_result_cannot_be_read) {
-  EpollLoop loop;
+  Loop loop;
   End& listener = loop.listen();
   const Fault fault(Call::getsockopt, ENOBUFS);
   End& client = loop.dial(loop.local(listener));
@@ -325,9 +325,9 @@ FAULT_CASE(a_poller_cannot_be_made) {
 // Out of watches or memory: the socket stays the caller's, and the next attach is none the worse.
 FAULT_CASE(attach_fails) {
   for (const int errno_value : {ENOSPC, ENOMEM}) {
-    EpollLoop loop;
+    Loop loop;
     for (int round = 0; round < 3; ++round) {
-      const Socket socket = EpollLoop::streaming();
+      const Socket socket = Loop::streaming();
       End owner;
       {
         const Fault fault(Call::epoll_ctl, errno_value);
@@ -344,7 +344,7 @@ FAULT_CASE(attach_fails) {
 }
 
 FAULT_CASE(a_watch_cannot_be_removed) {
-  EpollLoop loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   loop.write(client, "bytes");
@@ -354,7 +354,7 @@ FAULT_CASE(a_watch_cannot_be_removed) {
 }
 
 FAULT_CASE(wait_interrupted) {
-  EpollLoop loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   const Fault fault(Call::epoll_pwait2, EINTR, 1, 5);
@@ -368,7 +368,7 @@ FAULT_CASE(wait_interrupted) {
 // A kernel before 5.11 has no epoll_pwait2: waits are in whole milliseconds, and never early.
 FAULT_CASE(wait_on_an_older_kernel) {
   const Fault fault(Call::epoll_pwait2, ENOSYS, 1, Fault::always);
-  EpollLoop loop;
+  Loop loop;
   count_from_zero();
   auto [client, server] = loop.pair();
   loop.receive(server);
@@ -394,24 +394,22 @@ FAULT_CASE(wait_on_an_older_kernel) {
 // --- set-up and end
 
 FAULT_CASE(sockets_cannot_be_made) {
-  using Sockets = epoll::Poller::Sockets;
   for (const int errno_value : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES}) {
     const Fault fault(Call::socket, errno_value, 1, Fault::always);
     std::error_code error;
-    EXPECT(!Sockets::listen(loopback(), {}, error).valid());
+    EXPECT(!sockets().listen(loopback(), {}, error).valid());
     EXPECT(error == system_error(errno_value));
     error.clear();
-    EXPECT(!Sockets::stream(Family::ipv4, {}, {}, error).valid());
+    EXPECT(!sockets().stream(Family::ipv4, {}, {}, error).valid());
     EXPECT(error == system_error(errno_value));
     error.clear();
-    EXPECT(!Sockets::datagram(loopback(), {}, {}, error).valid());
+    EXPECT(!sockets().datagram(loopback(), {}, {}, error).valid());
     EXPECT(error == system_error(errno_value));
   }
 }
 
 // What a system refuses at any later step of the set-up is told, and the socket is given back.
 FAULT_CASE(set_up_fails_half_way) {
-  using Sockets = epoll::Poller::Sockets;
   ListenOptions options;
   options.socket = test::every_socket_option();
   for (const Call call : {Call::setsockopt, Call::bind, Call::listen}) {
@@ -419,17 +417,17 @@ FAULT_CASE(set_up_fails_half_way) {
     for (std::size_t first = 1; first <= 32; ++first) {
       const Fault fault(call, ENOBUFS, first);
       std::error_code error;
-      const Socket socket = Sockets::listen(loopback_ipv6(), options, error);
+      const Socket socket = sockets().listen(loopback_ipv6(), options, error);
       EXPECT_EQUAL(socket.valid(), !error);
       EXPECT_EQUAL(static_cast<bool>(error), Fault::failures() == 1);
       if (error) EXPECT(error == system_error(ENOBUFS));
-      if (socket.valid()) Sockets::close(socket);
+      if (socket.valid()) sockets().close(socket);
     }
   }
 }
 
 FAULT_CASE(shutdown_and_close_fail) {
-  EpollLoop loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   {
     const Fault fault(Call::shutdown, ENOTCONN);
@@ -438,7 +436,7 @@ FAULT_CASE(shutdown_and_close_fail) {
     EXPECT(!client.failed());
   }
   for (const int errno_value : {EINTR, EIO, ENOSPC}) {
-    End& end = loop.attach(EpollLoop::streaming());
+    End& end = loop.attach(Loop::streaming());
     const Fault fault(Call::close, errno_value);
     loop.close_and_forget(end);
     EXPECT_EQUAL(Fault::failures(), 1U);

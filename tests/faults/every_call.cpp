@@ -10,8 +10,6 @@
 namespace tern::faults {
 namespace {
 
-using Sockets = epoll::Poller::Sockets;
-
 struct Errors {
   Call call;
   std::vector<int> errno_values;
@@ -71,12 +69,12 @@ class Conversation {
 
   void stream() {
     std::error_code error;
-    Socket socket = Sockets::listen(loopback(), {}, error);
+    Socket socket = sockets().listen(loopback(), {}, error);
     End* listener = attach(socket, error);
     if (listener == nullptr) return;
     loop_.accept(*listener);
     error.clear();
-    socket = Sockets::stream(Family::ipv4, {}, {}, error);
+    socket = sockets().stream(Family::ipv4, {}, {}, error);
     End* client = attach(socket, error);
     if (client == nullptr) return;
     loop_.connect(*client, loop_.local(*listener));
@@ -100,7 +98,7 @@ class Conversation {
     loop_.receive(server);
     loop_.write(client, "question");
     pump(4);
-    const std::array<Slice, 2> answer = {slice_of("ans"), slice_of("wer")};
+    const std::array<Slice, 2> answer = {bytes_of("ans"), bytes_of("wer")};
     if (!server.sending && !server.failed()) loop_.offer(server, answer);
     pump(4);
     if (!client.sending && !client.send_error) loop_.shutdown_send(client);
@@ -111,17 +109,17 @@ class Conversation {
 
   void datagrams() {
     std::error_code error;
-    Socket socket = Sockets::datagram(loopback(), {}, {}, error);
+    Socket socket = sockets().datagram(loopback(), {}, {}, error);
     End* server = attach(socket, error);
     if (server == nullptr) return;
     loop_.receive(*server);
     error.clear();
-    socket = Sockets::datagram(loopback(), loop_.local(*server), {}, error);
+    socket = sockets().datagram(loopback(), loop_.local(*server), {}, error);
     End* client = attach(socket, error);
     if (client == nullptr) return;
     loop_.receive(*client);
-    const std::array<Datagram, 2> datagrams = {Datagram{slice_of("one"), {}, false},
-                                               Datagram{slice_of("two"), {}, false}};
+    const std::array<Datagram, 2> datagrams = {Datagram{bytes_of("one"), {}, false},
+                                               Datagram{bytes_of("two"), {}, false}};
     loop_.offer_to(*client, datagrams);
     pump(5);
     EXPECT_NOTE(!client->sending, "room for datagrams was never told");
@@ -131,7 +129,7 @@ class Conversation {
     EXPECT(client->closed && server->closed);
   }
 
-  EpollLoop loop_;
+  Loop loop_;
 };
 
 }  // namespace

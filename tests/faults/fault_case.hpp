@@ -8,6 +8,7 @@
 
 #include "backends/epoll/epoll.hpp"
 #include "tests/faults/injector.hpp"
+#include "tests/support/backend_of.hpp"
 #include "tests/support/descriptors.hpp"
 #include "tests/support/loop.hpp"
 #include "tests/support/pattern.hpp"
@@ -15,16 +16,15 @@
 namespace tern::faults {
 
 using namespace tern::test;
-using EpollLoop = Loop<epoll::Poller>;
 
 inline void run_fault_case(const char* name, void (*body)(Case&)) {
   Case run(name, "epoll");
-  const Outcome outcome = run_case(run, [body](Case& running) {
+  const World world(backend_of<epoll::Poller>());
+  check_case(run, [body](Case& running) {
     const std::size_t before = open_descriptors();
     body(running);
     EXPECT_EQUAL(open_descriptors(), before);
   });
-  CHECK_MESSAGE(outcome.verdict == Verdict::passed, outcome.message);
 }
 
 inline std::error_code system_error(int errno_value) {

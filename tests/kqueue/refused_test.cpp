@@ -5,25 +5,24 @@
 
 #include "backends/kqueue/kqueue.hpp"
 #include "backends/kqueue/stand_in/refuse.hpp"
+#include "tests/support/backend_of.hpp"
 #include "tests/support/loop.hpp"
 
 namespace tern::test {
 namespace {
 
-using KqueueLoop = Loop<kqueue::Poller>;
-
 void run(void (*body)()) {
   Case test_case("refused", "kqueue");
-  const Outcome outcome = run_case(test_case, [body](Case&) { body(); });
+  const World world(backend_of<kqueue::Poller>());
+  check_case(test_case, [body](Case&) { body(); });
   stand_in::refuse_changes(0, 0);
-  CHECK_MESSAGE(outcome.verdict == Verdict::passed, outcome.message);
 }
 
 }  // namespace
 
 TEST_CASE("kqueue: a change that finds no memory is made again") {
   run([] {
-    KqueueLoop loop;
+    Loop loop;
     for (const int refused : {1, 2, 3, 10}) {
       stand_in::refuse_changes(refused, ENOMEM);
       auto [client, server] = loop.pair();
@@ -36,7 +35,7 @@ TEST_CASE("kqueue: a change that finds no memory is made again") {
 
 TEST_CASE("kqueue: a lack of memory is waited for without spinning") {
   run([] {
-    KqueueLoop loop;
+    Loop loop;
     loop.listen();
     stand_in::refuse_changes(1'000'000'000, ENOMEM);
     loop.dial(loopback(1));
@@ -48,7 +47,7 @@ TEST_CASE("kqueue: a lack of memory is waited for without spinning") {
 TEST_CASE("kqueue: more changes than fit into one wait, many of them refused") {
   run([] {
     constexpr std::size_t count = 400;
-    KqueueLoop loop;
+    Loop loop;
     End& listener = loop.listen();
     loop.settle();
     stand_in::refuse_changes(500, ENOMEM);
@@ -60,7 +59,7 @@ TEST_CASE("kqueue: more changes than fit into one wait, many of them refused") {
 // Some systems refuse the filter for output where the peer has gone already.
 TEST_CASE("kqueue: where a filter is refused, the socket says what is the matter") {
   run([] {
-    KqueueLoop loop;
+    Loop loop;
     End& listener = loop.listen();
     End& client = loop.dial(loop.local(listener));
     loop.until([&] { return client.connected && listener.accepted.size() == 1; }, "the pair");

@@ -495,7 +495,7 @@ TEST_CASE("soak of a chat") {
       expelled += soak.expelled();
     };
     for (std::size_t round = 0; round < Case::scaled(40); ++round) {
-      check_case("chat_soak", body, test_seed() + round);
+      run_simulated("chat_soak", body, test_seed() + round);
     }
     CHECK(heard > 1000);
     CHECK(expelled > 0);
@@ -507,7 +507,7 @@ TEST_CASE("soak of a chat with a thousand members in fifty rooms") {
     ChatSoak soak(run, {1000, 50, 10'000}, Style::any);
     soak.play();
   };
-  check_case("chat_soak_of_1000", body);
+  run_simulated("chat_soak_of_1000", body);
 }
 
 }  // namespace tern::test

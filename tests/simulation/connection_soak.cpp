@@ -413,7 +413,7 @@ TEST_CASE("soak of connections") {
       all += soak.counters();
     };
     for (std::size_t round = 0; round < Case::scaled(50); ++round) {
-      check_case("connection_soak", body, test_seed() + round);
+      run_simulated("connection_soak", body, test_seed() + round);
     }
     // It has been everywhere, but where only a kernel or a server leads.
     for (std::size_t reason = 0; reason < close_reason_count; ++reason) {
@@ -440,7 +440,7 @@ TEST_CASE("soak of connections over TLS") {
       all += soak.counters();
     };
     for (std::size_t round = 0; round < Case::scaled(6); ++round) {
-      check_case("connection_soak_over_tls", body, test_seed() + round);
+      run_simulated("connection_soak_over_tls", body, test_seed() + round);
     }
     CHECK(all.handshakes > 100);
     CHECK(all.resumptions > 0);

@@ -15,7 +15,7 @@ struct Transfer {
 
 Transfer transfer(const Faults& faults, Style style, std::uint64_t seed) {
   const Network network(seed, faults, style);
-  SimulatedLoop loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   const std::string text = Pattern(seed).text(0, 100'000);
   loop.receive(server);
@@ -27,7 +27,7 @@ Transfer transfer(const Faults& faults, Style style, std::uint64_t seed) {
 }
 
 // Connects until `count` connections were accepted; returns the errors that accepting met.
-std::vector<std::error_code> accept_many(SimulatedLoop& loop, std::size_t count) {
+std::vector<std::error_code> accept_many(Loop& loop, std::size_t count) {
   End& listener = loop.listen();
   std::size_t accepted = 0;
   while (accepted < count) {
@@ -42,7 +42,7 @@ std::vector<std::error_code> accept_many(SimulatedLoop& loop, std::size_t count)
         "the listener's news");
     accepted += listener.accepted.size();
     while (!listener.accepted.empty()) {
-      SimulatedLoop::Sockets::close(listener.accepted.front());
+      sockets().close(listener.accepted.front());
       listener.accepted.pop_front();
     }
     loop.close_and_forget(client);
@@ -77,7 +77,7 @@ SIMULATION_CASE(small_buffers_bound_what_is_under_way) {
   faults.send_buffer_bytes = 1000;
   faults.receive_window_bytes = 500;
   const Network network(run.seed(), faults, Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.write(client, std::string(10'000, 'x'));
   loop.settle();
@@ -89,7 +89,7 @@ SIMULATION_CASE(small_buffers_bound_what_is_under_way) {
 // The option of a socket counts for more than the network's.
 SIMULATION_CASE(socket_buffers_are_heeded) {
   const Network network(run.seed(), Faults::none(), Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   SocketOptions options;
   options.send_buffer_bytes = 300;
   options.receive_buffer_bytes = 200;
@@ -103,7 +103,7 @@ SIMULATION_CASE(resets_strike) {
   Faults faults;
   faults.reset = 0.1;
   const Network network(run.seed(), faults, Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   int reset = 0;
   for (int round = 0; round < 100; ++round) {
     auto [client, server] = loop.pair();
@@ -127,7 +127,7 @@ SIMULATION_CASE(connects_fail_and_take_time) {
   faults.connect_error = 0.5;
   faults.connect_delay_max = 10ms;
   const Network network(run.seed(), faults, Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   End& listener = loop.listen();
   std::set<int> errors;
   int failed = 0;
@@ -155,7 +155,7 @@ SIMULATION_CASE(late_completions) {
   faults.late_completion = 0.5;
   faults.late_completion_max = 20ms;
   const Network network(run.seed(), faults, Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   Duration slowest{0};
@@ -175,8 +175,8 @@ SIMULATION_CASE(channels_are_shuffled) {
     Faults faults;
     faults.shuffles_channels = shuffles;
     const Network network(run.seed(), faults, Style::readiness);
-    SimulatedLoop loop;
-    std::vector<SimulatedLoop::Pair> pairs;
+    Loop loop;
+    std::vector<Loop::Pair> pairs;
     std::set<std::size_t> firsts;
     std::size_t first = 0;
     bool any = false;
@@ -209,7 +209,7 @@ SIMULATION_CASE(attaching_fails) {
   End owner;
   int failed = 0;
   for (int round = 0; round < 100; ++round) {
-    const Socket socket = SimulatedLoop::streaming();
+    const Socket socket = Loop::streaming();
     std::error_code error;
     const Channel channel = poller.attach(socket, &owner, error);
     CHECK(channel.valid() == !error);
@@ -217,7 +217,7 @@ SIMULATION_CASE(attaching_fails) {
     ++failed;
     CHECK((error == std::errc::not_enough_memory || error == std::errc::no_space_on_device));
     // It is still ours, and may be tried again or given back.
-    SimulatedLoop::Sockets::close(socket);
+    sockets().close(socket);
   }
   CHECK(failed > 20);
   CHECK(failed < 80);
@@ -228,7 +228,7 @@ SIMULATION_CASE(accepting_fails_in_every_way) {
   Faults faults;
   faults.accept_error = 0.5;
   const Network network(run.seed(), faults, Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   const auto errors = accept_many(loop, 200);
   for (const std::errc why :
        {std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
@@ -241,14 +241,14 @@ SIMULATION_CASE(accepting_fails_in_every_way) {
 // A descriptor limit stands until a socket is closed, and does not make the listener spin.
 SIMULATION_CASE(exhaustion_ends_with_the_next_close) {
   Network network(run.seed(), Faults::none(), Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   End& listener = loop.listen();
   End& first = loop.dial(loop.local(listener));
   loop.until([&] { return !listener.accepted.empty(); }, "the first");
-  End& second = loop.attach(SimulatedLoop::streaming());
+  End& second = loop.attach(Loop::streaming());
   network.faults().sockets_max = network.open_sockets();
   std::error_code error;
-  CHECK(!SimulatedLoop::Sockets::stream(Family::ipv4, {}, {}, error).valid());
+  CHECK(!sockets().stream(Family::ipv4, {}, {}, error).valid());
   CHECK(error == std::errc::too_many_files_open);
   loop.connect(second, loop.local(listener));
   loop.until([&] { return !listener.accept_errors.empty(); }, "the error");
@@ -263,13 +263,13 @@ SIMULATION_CASE(exhaustion_ends_with_the_next_close) {
 SIMULATION_CASE(datagrams_are_lost_doubled_and_overtake) {
   const auto received = [&](const Faults& faults) {
     const Network network(run.seed(), faults, Style::readiness);
-    SimulatedLoop loop;
+    Loop loop;
     End& from = loop.datagram();
     End& to = loop.datagram(loopback(), loop.local(from));
     loop.receive(to);
     for (char index = 0; index < 100; ++index) {
       const std::string_view text(&index, 1);
-      const std::array<Datagram, 1> datagram = {Datagram{slice_of(text), loop.local(to), false}};
+      const std::array<Datagram, 1> datagram = {Datagram{bytes_of(text), loop.local(to), false}};
       EXPECT_EQUAL(loop.offer_to(from, datagram), 1U);
     }
     loop.settle(5, 10ms);
@@ -298,13 +298,13 @@ SIMULATION_CASE(datagrams_are_lost_doubled_and_overtake) {
 // Both ways to hear of a bounce: the receive that stands, or the next send.
 SIMULATION_CASE(datagrams_bounce) {
   const Network network(run.seed(), Faults::none(), Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   End& gone = loop.datagram();
   const Endpoint nobody = loop.local(gone);
   loop.close_and_forget(gone);
   End& connected = loop.datagram(loopback(), nobody);
   End& unconnected = loop.datagram();
-  const std::array<Datagram, 1> hello = {Datagram{slice_of("hello"), nobody, false}};
+  const std::array<Datagram, 1> hello = {Datagram{bytes_of("hello"), nobody, false}};
   for (End* end : {&connected, &unconnected}) {
     loop.receive(*end);
     CHECK(loop.offer_to(*end, hello) == 1);
@@ -326,7 +326,7 @@ SIMULATION_CASE(datagrams_bounce) {
 
 SIMULATION_CASE(the_wide_world) {
   const Network network(run.seed(), Faults::none(), Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   const auto outcome = [&](std::array<std::uint8_t, 4> address) {
     const Time start = loop.poller().now();
     End& client = loop.dial(Endpoint::ipv4(address, 80));
@@ -348,10 +348,10 @@ SIMULATION_CASE(the_wide_world) {
 // A full backlog drops the request, which is repeated after a second.
 SIMULATION_CASE(a_full_backlog_delays_the_connect) {
   const Network network(run.seed(), Faults::none(), Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   ListenOptions options;
   options.backlog = 2;
-  End& listener = loop.attach(SimulatedLoop::listening(loopback(), options));
+  End& listener = loop.attach(Loop::listening(loopback(), options));
   std::vector<End*> clients;
   for (int index = 0; index < 5; ++index) clients.push_back(&loop.dial(loop.local(listener)));
   loop.settle();

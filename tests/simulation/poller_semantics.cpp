@@ -11,7 +11,7 @@ struct Quiet {
   explicit Quiet(const Case& run, Style style = Style::readiness)
       : network(run.seed(), Faults::none(), style) {}
   Network network;
-  SimulatedLoop loop;
+  Loop loop;
 };
 
 }  // namespace
@@ -19,7 +19,7 @@ struct Quiet {
 // TCP says so to a peer whose bytes were thrown away unread.
 SIMULATION_CASE(closing_with_unread_input_resets) {
   Quiet world(run);
-  SimulatedLoop& loop = world.loop;
+  Loop& loop = world.loop;
   auto [client, server] = loop.pair();
   loop.receive(client);
   loop.write(client, "never read");
@@ -33,13 +33,13 @@ SIMULATION_CASE(closing_with_unread_input_resets) {
 // And delivers everything to one whose bytes were read, long after the sender is gone.
 SIMULATION_CASE(what_was_sent_outlives_the_sender) {
   Quiet world(run);
-  SimulatedLoop& loop = world.loop;
+  Loop& loop = world.loop;
   world.network.faults().send_buffer_bytes = 1 << 20;
   world.network.faults().receive_window_bytes = 1000;
   auto [client, server] = loop.pair();
   const std::string text = Pattern(1).text(0, 500'000);
   loop.write(server, text);
-  loop.until([&server = server] { return SimulatedLoop::written(server); }, "it to be taken");
+  loop.until([&server = server] { return Loop::written(server); }, "it to be taken");
   loop.close_and_forget(server);
   loop.receive(client);
   loop.until([&client = client] { return client.finished(); }, "the end");
@@ -50,7 +50,7 @@ SIMULATION_CASE(what_was_sent_outlives_the_sender) {
 // A byte sent to a closed end is answered with a reset, which takes unread bytes with it.
 SIMULATION_CASE(sending_to_a_closed_end_resets) {
   Quiet world(run);
-  SimulatedLoop& loop = world.loop;
+  Loop& loop = world.loop;
   auto [client, server] = loop.pair();
   loop.write(server, "unread when the reset comes");
   loop.close_and_forget(server);
@@ -69,7 +69,7 @@ SIMULATION_CASE(sending_to_a_closed_end_resets) {
 
 SIMULATION_CASE(the_second_send_to_the_gone_is_a_broken_pipe) {
   Quiet world(run);
-  SimulatedLoop& loop = world.loop;
+  Loop& loop = world.loop;
   auto [client, server] = loop.pair();
   loop.reset(server);
   loop.settle();
@@ -84,7 +84,7 @@ SIMULATION_CASE(the_second_send_to_the_gone_is_a_broken_pipe) {
 
 SIMULATION_CASE(ports_begin_at_32768_and_come_back) {
   Quiet world(run);
-  SimulatedLoop& loop = world.loop;
+  Loop& loop = world.loop;
   End& listener = loop.listen();
   CHECK(loop.local(listener).port() == 32768);
   std::set<std::uint16_t> ports = {32768};
@@ -97,26 +97,26 @@ SIMULATION_CASE(ports_begin_at_32768_and_come_back) {
   std::vector<Socket> bound;
   std::error_code error;
   while (!error) {
-    bound.push_back(SimulatedLoop::Sockets::stream(Family::ipv4, loopback(40'000), {}, error));
+    bound.push_back(sockets().stream(Family::ipv4, loopback(40'000), {}, error));
     if (error) break;
     error.clear();
     while (!error) {
-      const Socket next = SimulatedLoop::Sockets::datagram(loopback(), {}, {}, error);
+      const Socket next = sockets().datagram(loopback(), {}, {}, error);
       if (!error) bound.push_back(next);
     }
   }
   CHECK(error == std::errc::address_in_use);
   CHECK(bound.size() == 1 + 60'999 - 32'768 + 1);
-  for (const Socket socket : bound) SimulatedLoop::Sockets::close(socket);
+  for (const Socket socket : bound) sockets().close(socket);
   error.clear();
-  SimulatedLoop::Sockets::close(SimulatedLoop::Sockets::datagram(loopback(), {}, {}, error));
+  sockets().close(sockets().datagram(loopback(), {}, {}, error));
   CHECK(!error);
 }
 
 // Connecting from an address to itself opens a stream that is its own peer.
 SIMULATION_CASE(a_stream_may_connect_to_itself) {
   Quiet world(run);
-  SimulatedLoop& loop = world.loop;
+  Loop& loop = world.loop;
   End& end = loop.dial(loopback(45'000), {}, loopback(45'000));
   loop.until([&] { return !end.connecting; }, "the answer");
   CHECK(end.connected);
@@ -132,13 +132,13 @@ SIMULATION_CASE(a_stream_may_connect_to_itself) {
 
 SIMULATION_CASE(listeners_share_a_port_by_hash) {
   Quiet world(run);
-  SimulatedLoop& loop = world.loop;
+  Loop& loop = world.loop;
   ListenOptions options;
   options.socket.reuse_port = true;
   End& first = loop.listen(loopback(7000), options);
   End& second = loop.listen(loopback(7000), options);
   std::error_code error;
-  CHECK(!SimulatedLoop::Sockets::listen(loopback(7000), {}, error).valid());
+  CHECK(!sockets().listen(loopback(7000), {}, error).valid());
   CHECK(error == std::errc::address_in_use);
   for (int index = 0; index < 200; ++index) loop.dial(loopback(7000));
   loop.until([&] { return first.accepted.size() + second.accepted.size() == 200; }, "everybody");
@@ -148,13 +148,12 @@ SIMULATION_CASE(listeners_share_a_port_by_hash) {
 
 SIMULATION_CASE(names) {
   const Quiet world(run);
-  using Sockets = SimulatedLoop::Sockets;
   std::error_code error;
   const std::vector<Endpoint> expected = {Endpoint::ipv4({192, 0, 2, 1}, 7), loopback(7)};
-  CHECK(Sockets::resolve("two.sim", 7, error) == expected);
+  CHECK(sockets().resolve("two.sim", 7, error) == expected);
   CHECK(!error);
-  CHECK(Sockets::resolve("localhost", 7, error).size() == 2);
-  CHECK(Sockets::resolve("nowhere.sim", 7, error).empty());
+  CHECK(sockets().resolve("localhost", 7, error).size() == 2);
+  CHECK(sockets().resolve("nowhere.sim", 7, error).empty());
   CHECK(error);
   CHECK(is_portable(error));
 }
@@ -165,7 +164,7 @@ SIMULATION_CASE(a_completion_kernel_reads_late) {
   bool arrived_changed = false;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const Network network(seed, Faults::none(), Style::completion);
-    SimulatedLoop loop;
+    Loop loop;
     CHECK(loop.poller().sends_later());
     auto [client, server] = loop.pair();
     loop.receive(server);
@@ -186,7 +185,7 @@ SIMULATION_CASE(everything_is_accounted_for) {
   for (const Style style : {Style::readiness, Style::completion}) {
     Network network(run.seed(), Faults::none(), style);
     {
-      SimulatedLoop loop;
+      Loop loop;
       End& listener = loop.listen();
       End& waiting = loop.dial(loop.local(listener));
       CHECK(network.pending_operations() == 1);
@@ -214,18 +213,18 @@ SIMULATION_CASE(everything_is_accounted_for) {
 
 SIMULATION_CASE(datagrams_reach_the_connected_first) {
   Quiet world(run);
-  SimulatedLoop& loop = world.loop;
+  Loop& loop = world.loop;
   End& from = loop.datagram();
   SocketOptions options;
   options.reuse_port = true;
   std::error_code error;
-  End& open = loop.attach(SimulatedLoop::Sockets::datagram(loopback(5300), {}, options, error));
-  End& connected = loop.attach(
-      SimulatedLoop::Sockets::datagram(loopback(5300), loop.local(from), options, error));
+  End& open = loop.attach(sockets().datagram(loopback(5300), {}, options, error));
+  End& connected =
+      loop.attach(sockets().datagram(loopback(5300), loop.local(from), options, error));
   CHECK(!error);
   loop.receive(open);
   loop.receive(connected);
-  const std::array<Datagram, 1> datagram = {Datagram{slice_of("x"), loopback(5300), false}};
+  const std::array<Datagram, 1> datagram = {Datagram{bytes_of("x"), loopback(5300), false}};
   CHECK(loop.offer_to(from, datagram) == 1);
   loop.settle();
   CHECK(open.datagrams.empty());

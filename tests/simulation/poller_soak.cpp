@@ -167,7 +167,7 @@ class Soak {
       std::size_t offered = 0;
       for (const auto& block : talker.output) {
         const std::size_t skipped = slices.empty() ? talker.output_taken : 0;
-        slices.push_back(slice_of(*block).subspan(skipped));
+        slices.push_back(bytes_of(*block).subspan(skipped));
         offered += slices.back().size();
       }
       const std::size_t taken = poller_of(talker).send(talker.channel, slices);
@@ -326,7 +326,7 @@ class Soak {
 TEST_CASE("soak of the simulated network") {
   for (const Style style : {Style::readiness, Style::completion}) {
     for (std::size_t round = 0; round < Case::scaled(40); ++round) {
-      check_case(
+      run_simulated(
           "soak", [&](Case& run) { (void)Soak(run, 3000, style).play(); }, test_seed() + round);
     }
   }

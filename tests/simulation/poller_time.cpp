@@ -11,7 +11,7 @@ std::uint64_t transcript_of(std::uint64_t seed, Style style = Style::any) {
   Faults faults = Faults::rough();
   faults.reset = faults.connect_error = faults.attach_error = faults.accept_error = 0;
   Network network(seed, faults, style);
-  SimulatedLoop loop;
+  Loop loop;
   for (int index = 0; index < 5; ++index) {
     auto [client, server] = loop.pair();
     loop.receive(server);
@@ -22,7 +22,7 @@ std::uint64_t transcript_of(std::uint64_t seed, Style style = Style::any) {
   End& to = loop.datagram();
   loop.receive(to);
   for (int index = 0; index < 20; ++index) {
-    const std::array<Datagram, 1> datagram = {Datagram{slice_of("d"), loop.local(to), false}};
+    const std::array<Datagram, 1> datagram = {Datagram{bytes_of("d"), loop.local(to), false}};
     if (!from.sending) loop.offer_to(from, datagram);
     loop.turn();
   }
@@ -107,7 +107,7 @@ SIMULATION_CASE(an_event_ends_the_wait_on_time) {
   Faults faults;
   faults.latency_min = faults.latency_max = 30ms;
   const Network network(run.seed(), faults, Style::readiness);
-  SimulatedLoop loop;
+  Loop loop;
   auto [client, server] = loop.pair();
   loop.receive(server);
   loop.settle();
@@ -122,8 +122,8 @@ SIMULATION_CASE(two_pollers_take_turns) {
   Faults faults;
   faults.latency_max = 1ms;
   const Network network(run.seed(), faults);
-  SimulatedLoop left;
-  SimulatedLoop right;
+  Loop left;
+  Loop right;
   End& listener = right.listen();
   End& client = left.dial(right.local(listener));
   const auto step = [&](auto&& done) {
@@ -169,8 +169,8 @@ SIMULATION_CASE(a_long_wait_does_not_jump_over_the_others_limit) {
 // A poller that nobody steps any more does not stop the world for the others.
 SIMULATION_CASE(an_abandoned_poller_does_not_stop_the_clock) {
   const Network network(run.seed());
-  SimulatedLoop busy;
-  SimulatedLoop abandoned;
+  Loop busy;
+  Loop abandoned;
   End& listener = abandoned.listen();
   abandoned.poller().wait(1ms);
   busy.dial(abandoned.local(listener));

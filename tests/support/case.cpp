@@ -1,5 +1,7 @@
 #include "case.hpp"
 
+#include <doctest/doctest.h>
+
 #include <cstdlib>
 #include <exception>
 
@@ -41,11 +43,21 @@ Outcome run_case(Case& test_case, const std::function<void(Case&)>& body) {
   }
 }
 
+void check_case(Case& test_case, const std::function<void(Case&)>& body) {
+  const Outcome outcome = run_case(test_case, body);
+  if (outcome.verdict == Verdict::skipped) MESSAGE(outcome.message);
+  CHECK_MESSAGE(outcome.verdict != Verdict::failed, outcome.message);
+}
+
 void fail(const char* file, int line, const std::string& what) {
   std::string_view name = file;
   const std::size_t slash = name.find_last_of("/\\");
   if (slash != std::string_view::npos) name.remove_prefix(slash + 1);
   throw Failure{std::string(name) + ":" + std::to_string(line) + ": " + what};
+}
+
+void fail(const char* file, int line, const char* condition, const std::string& note) {
+  fail(file, line, std::string(condition) + ": " + note);
 }
 
 }  // namespace tern::test

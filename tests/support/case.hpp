@@ -75,13 +75,18 @@ struct Outcome {
 
 // Runs a body for its verdict. An exception of any kind is a failure: the contract throws nothing.
 Outcome run_case(Case& test_case, const std::function<void(Case&)>& body);
+// Runs a body under doctest: a failure is a failed check that names the seed, a skip is a message.
+void check_case(Case& test_case, const std::function<void(Case&)>& body);
 
 [[noreturn]] void fail(const char* file, int line, const std::string& what);
+[[noreturn]] void fail(const char* file, int line, const char* condition, const std::string& note);
 
 template <class Value>
 std::string shown(const Value& value) {
   if constexpr (std::is_enum_v<Value>) {
     return std::to_string(static_cast<long long>(value));
+  } else if constexpr (std::is_integral_v<Value>) {
+    return std::to_string(value);
   } else if constexpr (requires(std::ostringstream & out) { out << value; }) {
     std::ostringstream out;
     out << value;
@@ -109,5 +114,4 @@ void expect_equal(const Left& left, const Right& right, const char* text, const 
   ::tern::test::expect_equal((left), (right), #left " == " #right, __FILE__, __LINE__)
 // `note` is made only when the condition does not hold.
 #define EXPECT_NOTE(condition, note) \
-  ((condition) ? (void)0             \
-               : ::tern::test::fail(__FILE__, __LINE__, std::string(#condition) + ": " + (note)))
+  ((condition) ? (void)0 : ::tern::test::fail(__FILE__, __LINE__, #condition, (note)))

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "backends/poller.hpp"
+#include "tests/support/values.hpp"
 
 namespace tern::test {
 
@@ -19,14 +20,6 @@ struct ReceivedDatagram {
   Endpoint peer;
   bool truncated = false;
 };
-
-inline std::string_view text_of(Slice bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-inline Slice slice_of(std::string_view text) {
-  return std::as_bytes(std::span(text.data(), text.size()));
-}
 
 struct End final : Owner {
   // Nothing in the suite calls this, so a call comes from inside the poller: rule 5 is broken.

@@ -1,8 +1,6 @@
 // The second world of IOCP: what is done at once brings a packet all the same.
 #pragma once
 
-#include <cstdint>
-
 #include "backends/iocp/port.hpp"
 
 namespace tern::test::worlds {
@@ -10,8 +8,7 @@ namespace tern::test::worlds {
 // As where a layered socket provider forbids to skip packets, or the system does not know how to.
 class AlwaysQueued {
  public:
-  static constexpr bool is_simulated = false;
-  explicit AlwaysQueued(std::uint64_t) { iocp::Port::allow_skipping(false); }
+  AlwaysQueued() { iocp::Port::allow_skipping(false); }
   ~AlwaysQueued() { iocp::Port::allow_skipping(true); }
   AlwaysQueued(const AlwaysQueued&) = delete;
   AlwaysQueued& operator=(const AlwaysQueued&) = delete;
