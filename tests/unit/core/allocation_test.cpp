@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "tests/unit/core/stage.hpp"
+#include "tests/support/stage.hpp"
 #include "tools/tern/echo/protocol.hpp"
 
 namespace {

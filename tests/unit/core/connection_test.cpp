@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "tests/unit/core/stage.hpp"
+#include "tests/support/stage.hpp"
 
 using namespace tern;
 using namespace tern::test;

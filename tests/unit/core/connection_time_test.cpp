@@ -1,7 +1,7 @@
 // What a connection does when time passes: lingering after close(), and the idle timeout.
 #include <algorithm>
 
-#include "tests/unit/core/stage.hpp"
+#include "tests/support/stage.hpp"
 
 using namespace tern;
 using namespace tern::test;

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "src/core/address/resolver.hpp"
-#include "tests/unit/core/stage.hpp"
+#include "tests/support/stage.hpp"
 
 using namespace tern;
 using namespace tern::test;

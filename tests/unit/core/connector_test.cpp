@@ -4,8 +4,8 @@
 
 #include <vector>
 
+#include "tests/support/stage.hpp"
 #include "tests/support/temporary_path.hpp"
-#include "tests/unit/core/stage.hpp"
 
 using namespace tern;
 using namespace tern::test;
@@ -28,18 +28,18 @@ class Silence {
     ListenOptions options;
     options.backlog = 0;
     std::error_code error;
-    socket_ = Poller::Sockets::listen(loopback(), options, error);
+    socket_ = sockets().listen(loopback(), options, error);
     REQUIRE_FALSE(error);
     Connector connector(reactor, fillers_, limits_);
     for (int i = 0; i < 3; ++i) fillers_.adopt(connector.connect(endpoint()));
     settle(reactor);
   }
   // REQUIRES the reactor to be gone, or the fillers to be ended.
-  ~Silence() { Poller::Sockets::close(socket_); }
+  ~Silence() { sockets().close(socket_); }
   Silence(const Silence&) = delete;
   Silence& operator=(const Silence&) = delete;
 
-  Endpoint endpoint() const { return Poller::Sockets::local(socket_); }
+  Endpoint endpoint() const { return sockets().local(socket_); }
   void end(Reactor& reactor) {
     for (Seen& each : fillers_.seen) {
       if (each.connection != nullptr) each.connection->abort();

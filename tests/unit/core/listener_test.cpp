@@ -7,8 +7,8 @@
 #include <system_error>
 #include <vector>
 
+#include "tests/support/stage.hpp"
 #include "tests/support/temporary_path.hpp"
-#include "tests/unit/core/stage.hpp"
 
 using namespace tern;
 using namespace tern::test;

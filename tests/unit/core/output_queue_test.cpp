@@ -1,18 +1,20 @@
 // The output queue against a plain string, and the blocks that it takes its room from.
 #include "src/core/connection/output_queue.hpp"
 
-#include <algorithm>
+#include <doctest/doctest.h>
 
-#include "tests/unit/core/stage.hpp"
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "tests/support/case.hpp"
+#include "tests/support/pattern.hpp"
+#include "tests/support/values.hpp"
 
 using namespace tern;
 using namespace tern::test;
 
 namespace {
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
 
 // What the next send would offer.
 std::string offered(const OutputQueue& queue) {

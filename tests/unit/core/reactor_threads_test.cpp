@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/unit/core/stage.hpp"
+#include "tests/support/stage.hpp"
 
 using namespace tern;
 using namespace tern::test;

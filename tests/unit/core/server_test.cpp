@@ -8,8 +8,8 @@
 #include <numeric>
 #include <thread>
 
+#include "tests/support/stage.hpp"
 #include "tests/support/temporary_path.hpp"
-#include "tests/unit/core/stage.hpp"
 #include "tools/tern/echo/protocol.hpp"
 
 using namespace tern;

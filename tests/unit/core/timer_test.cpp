@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "src/core/reactor/reactor_core.hpp"
-#include "tests/unit/core/stage.hpp"
+#include "src/core/reactor/timer_wheel.hpp"
+#include "tests/support/stage.hpp"
 
 using namespace tern;
 using namespace tern::test;
@@ -81,7 +81,7 @@ class Model {
     std::size_t armed_in = 0;  // the number of the advance before which it was armed
   };
 
-  TimerWheel& wheel() { return reactor_.core().wheel; }
+  TimerWheel& wheel() { return wheel_of(reactor_); }
   ModelTimer& any() { return *timers_[random_.below(timers_.size())]; }
 
   void forget(ModelTimer& timer) {
@@ -290,7 +290,7 @@ CORE_CASE("timer: destroyed while armed, and longer-lived than its reactor") {
 
 CORE_CASE("timer: deadlines that a long turn has missed fire all at once, in their order") {
   Reactor reactor;
-  TimerWheel& wheel = reactor.core().wheel;
+  TimerWheel& wheel = wheel_of(reactor);
   const Time now = reactor.now();
   std::vector<Duration> order;
   std::vector<std::unique_ptr<CallbackTimer>> timers;

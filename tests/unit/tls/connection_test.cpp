@@ -1,8 +1,9 @@
 // What is TLS's own about a connection: handshakes, their limits, and four ways for it to end. That
-// all else is as with plain ones, connection_*_test.cpp show when they are compiled for TLS.
+// all else is as with plain ones, connection_*_test.cpp show when they are linked for TLS.
 #include <vector>
 
-#include "tests/unit/core/stage.hpp"
+#include "tests/support/stage.hpp"
+#include "tests/support/tls.hpp"
 #include "tests/unit/tls/raw.hpp"
 
 using namespace tern;

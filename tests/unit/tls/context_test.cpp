@@ -1,5 +1,4 @@
 // TLS contexts: certificates, names, protocols, clients' certificates, tickets, verification.
-#define DOCTEST_CONFIG_SUPER_FAST_ASSERTS
 #include <doctest/doctest.h>
 
 #include <filesystem>

@@ -1,5 +1,4 @@
 // The TLS filter, talking to itself in memory.
-#define DOCTEST_CONFIG_SUPER_FAST_ASSERTS
 #include <doctest/doctest.h>
 
 #include "tests/support/case.hpp"

@@ -10,13 +10,12 @@
 
 #include "src/core/tls/filter.hpp"
 #include "tests/support/tls.hpp"
+#include "tests/support/values.hpp"
 
 namespace tern::test {
 
 using tls::Result;
 using tls::Wire;
-
-inline tls::Bytes bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 // One end: its filter, and the ciphertext that waits for it.
 struct TlsSide {
