@@ -1,7 +1,7 @@
 // Network: a seeded network in memory with its own time. Pollers made while it is the current one
 // live on it; a whole conversation, clients and servers, runs in one thread.
 //
-//     Network ─┬─ clock and agenda, seeded choices, transcript        world.hpp
+//     Network ─┬─ clock and agenda, seeded choices, transcript        simulation.hpp
 //              ├─ streams by two pipes, listeners                     stream.hpp, pipe.hpp
 //              ├─ datagram sockets                                    datagram.hpp
 //              ├─ who is bound where                                  address_book.hpp

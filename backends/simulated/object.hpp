@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "backends/poller.hpp"
-#include "backends/simulated/world.hpp"
+#include "backends/simulated/simulation.hpp"
 
 namespace tern::simulated {
 

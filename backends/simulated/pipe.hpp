@@ -19,7 +19,7 @@
 #include <span>
 
 #include "backends/poller.hpp"
-#include "backends/simulated/world.hpp"
+#include "backends/simulated/simulation.hpp"
 
 namespace tern::simulated {
 

@@ -1,4 +1,4 @@
-#include "backends/simulated/world.hpp"
+#include "backends/simulated/simulation.hpp"
 
 #include <algorithm>
 #include <cstdio>
