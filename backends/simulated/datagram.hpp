@@ -22,8 +22,8 @@ class DatagramSocket final : public Object, public std::enable_shared_from_this<
     Endpoint peer;
   };
 
-  DatagramSocket(World& world_of, Family family_of, const SocketOptions& options)
-      : Object(world_of, SocketKind::datagram),
+  DatagramSocket(Simulation& simulation_of, Family family_of, const SocketOptions& options)
+      : Object(simulation_of, SocketKind::datagram),
         family(family_of),
         room_bytes(options.receive_buffer_bytes.value_or(212'992)) {}
 

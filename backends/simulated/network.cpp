@@ -12,12 +12,15 @@ thread_local Network* current_network = nullptr;
 }  // namespace
 
 Network::Network(std::uint64_t seed, const Faults& faults, Style style)
-    : seed_(seed), world_(seed, faults, style), previous_(current_network) {
+    : seed_(seed), simulation_(seed, faults, style), previous_(current_network) {
   current_network = this;
 }
 
 Network::Network(Default)
-    : seed_(1), world_(1, Faults::none(), Style::readiness), is_default_(true), blocks_(true) {}
+    : seed_(1),
+      simulation_(1, Faults::none(), Style::readiness),
+      is_default_(true),
+      blocks_(true) {}
 
 Network::~Network() {
   // The default network goes with its thread, when nothing of it can be used any more.
@@ -42,7 +45,7 @@ std::size_t Network::pending_operations() const {
 void Network::leave(const Participant& participant) { std::erase(participants_, &participant); }
 
 Socket Network::open(std::shared_ptr<Object> object, std::error_code& error) {
-  if (open_sockets_ >= world_.faults.sockets_max) {
+  if (open_sockets_ >= simulation_.faults.sockets_max) {
     error = std::make_error_code(std::errc::too_many_files_open);
     return {};
   }
@@ -87,7 +90,7 @@ void Network::bind(Object& object, const Endpoint& wish, BindRules rules, std::e
 }
 
 Socket Network::accept(Listener& listener, std::error_code& error) {
-  if (world_.random.chance(world_.faults.accept_error)) {
+  if (simulation_.random.chance(simulation_.faults.accept_error)) {
     const std::errc why = pick_accept_error();
     error = std::make_error_code(why);
     if (why != std::errc::connection_aborted) {
@@ -115,7 +118,7 @@ void Network::hold(Listener& listener) {
 }
 
 std::errc Network::pick_accept_error() {
-  switch (world_.random.below(5)) {
+  switch (simulation_.random.below(5)) {
     case 0:
       return std::errc::too_many_files_open;
     case 1:

@@ -49,10 +49,10 @@ class Network {
   // --- for tests
 
   std::uint64_t seed() const { return seed_; }
-  Faults& faults() { return world_.faults; }
-  Time now() const { return world_.now(); }
+  Faults& faults() { return simulation_.faults; }
+  Time now() const { return simulation_.now(); }
   // Its pollers behave like a completion kernel: sends_later() is true.
-  bool completes() const { return world_.completes(); }
+  bool completes() const { return simulation_.completes(); }
   // With this a wait that has nothing before it gives other threads real time to call wake(): a
   // hundredth of its limit before it jumps there (5 ms to 1 s, never more than the limit), 10 s
   // where there is no limit. Otherwise (the default) a wait never sleeps, and wait(forever) with
@@ -60,17 +60,17 @@ class Network {
   void allow_blocking_waits(bool allowed) { blocks_ = allowed; }
   bool allows_blocking_waits() const { return blocks_; }
   // A number over every call and completion so far.
-  std::uint64_t transcript() const { return world_.transcript(); }
+  std::uint64_t transcript() const { return simulation_.transcript(); }
   // Sockets that somebody must still close, attached or not.
   std::size_t open_sockets() const { return open_sockets_; }
   // Connects, sends and closes that were ordered and have not completed, over all pollers.
   std::size_t pending_operations() const;
   // Messages under way and other things that will happen by themselves.
-  std::size_t events() const { return world_.events(); }
+  std::size_t events() const { return simulation_.events(); }
 
   // --- for Sockets and Poller
 
-  World& world() { return world_; }
+  Simulation& simulation() { return simulation_; }
   // Gives an object the lowest free handle. Sets too_many_files_open at Faults::sockets_max.
   Socket open(std::shared_ptr<Object> object, std::error_code& error);
   // Nothing for a socket that is not open.
@@ -107,7 +107,7 @@ class Network {
                const std::weak_ptr<DatagramSocket>& sender);
 
   std::uint64_t seed_;
-  World world_;
+  Simulation simulation_;
   Network* previous_ = nullptr;
   bool is_default_ = false;
   bool blocks_ = false;

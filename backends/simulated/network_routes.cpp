@@ -72,19 +72,19 @@ void Network::connect(const std::shared_ptr<Stream>& stream, const Endpoint& end
   } else if (stream->local.is_any()) {
     stream->local = source_for(to).with_port(stream->local.port());
   }
-  const auto extra = static_cast<std::uint64_t>(world_.faults.connect_delay_max.count());
-  const Duration delay = Duration(extra == 0 ? 0 : world_.random.between(0, extra));
-  if (world_.random.chance(world_.faults.connect_error)) {
+  const auto extra = static_cast<std::uint64_t>(simulation_.faults.connect_delay_max.count());
+  const Duration delay = Duration(extra == 0 ? 0 : simulation_.random.between(0, extra));
+  if (simulation_.random.chance(simulation_.faults.connect_error)) {
     constexpr std::array errors = {std::errc::connection_refused, std::errc::timed_out,
                                    std::errc::host_unreachable, std::errc::network_unreachable};
-    return fail(stream, errors[world_.random.below(errors.size())], delay);
+    return fail(stream, errors[simulation_.random.below(errors.size())], delay);
   }
-  world_.after(delay + world_.latency(),
-               [this, asking = std::weak_ptr(stream)] { ask(asking, 0); });
+  simulation_.after(delay + simulation_.latency(),
+                    [this, asking = std::weak_ptr(stream)] { ask(asking, 0); });
 }
 
 void Network::fail(const std::weak_ptr<Stream>& stream, std::errc why, Duration delay) {
-  world_.after(delay, [stream, why] {
+  simulation_.after(delay, [stream, why] {
     const auto failed = stream.lock();
     if (failed == nullptr || failed->handle < 0) return;
     failed->state = Stream::State::failed;
@@ -99,7 +99,7 @@ void Network::ask(const std::weak_ptr<Stream>& asking, int attempt) {
   const auto stream = asking.lock();
   if (stream == nullptr || stream->handle < 0) return;
   const Endpoint& to = stream->peer;
-  const Duration back = world_.latency();
+  const Duration back = simulation_.latency();
   switch (route_to(to)) {
     case Route::here:
       break;
@@ -129,24 +129,24 @@ void Network::ask(const std::weak_ptr<Stream>& asking, int attempt) {
   }
   // A full queue drops the request, which is then repeated.
   if (attempt >= attempts_max) return fail(asking, std::errc::timed_out, seconds(1 << attempt));
-  world_.after(seconds(1 << attempt), [this, asking, attempt] { ask(asking, attempt + 1); });
+  simulation_.after(seconds(1 << attempt), [this, asking, attempt] { ask(asking, attempt + 1); });
 }
 
 void Network::answer(const std::shared_ptr<Stream>& stream, Listener& listener) {
   const bool is_mapped =
       stream->peer.family() == Family::ipv4 && listener.local.family() == Family::ipv6;
-  const auto accepted = std::make_shared<Stream>(world_, listener.options.socket);
+  const auto accepted = std::make_shared<Stream>(simulation_, listener.options.socket);
   accepted->state = Stream::State::open;
   accepted->local = is_mapped ? mapped(stream->peer) : stream->peer;
   accepted->peer = is_mapped ? mapped(stream->local) : stream->local;
   Stream::join(stream, accepted);
   listener.queue.push_back(accepted);
   listener.release();
-  opened_after(world_.latency(), stream);
+  opened_after(simulation_.latency(), stream);
 }
 
 void Network::opened_after(Duration delay, const std::weak_ptr<Stream>& stream) {
-  world_.after(delay, [stream] {
+  simulation_.after(delay, [stream] {
     const auto opened = stream.lock();
     if (opened == nullptr || opened->handle < 0) return;
     opened->state = Stream::State::open;
@@ -183,18 +183,19 @@ std::error_code Network::send(DatagramSocket& from, const Datagram& datagram) {
   const Endpoint source =
       from.local.is_any() ? source_for(to).with_port(from.local.port()) : from.local;
   std::vector<std::byte> bytes(datagram.bytes.begin(), datagram.bytes.end());
-  Random& random = world_.random;
-  if (from.is_connected() && random.chance(world_.faults.datagram_bounce)) {
-    world_.after(world_.latency(), [sender = from.weak_from_this()] {
+  Random& random = simulation_.random;
+  if (from.is_connected() && random.chance(simulation_.faults.datagram_bounce)) {
+    simulation_.after(simulation_.latency(), [sender = from.weak_from_this()] {
       if (const auto socket = sender.lock()) socket->bounced();
     });
   }
-  if (random.chance(world_.faults.datagram_loss)) return {};
-  const int copies = random.chance(world_.faults.datagram_duplicate) ? 2 : 1;
+  if (random.chance(simulation_.faults.datagram_loss)) return {};
+  const int copies = random.chance(simulation_.faults.datagram_duplicate) ? 2 : 1;
   for (int copy = 0; copy < copies; ++copy) {
-    world_.after(world_.latency(), [this, bytes, source, to, sender = from.weak_from_this()] {
-      deliver(bytes, source, to, sender);
-    });
+    simulation_.after(simulation_.latency(),
+                      [this, bytes, source, to, sender = from.weak_from_this()] {
+                        deliver(bytes, source, to, sender);
+                      });
   }
   return {};
 }
@@ -214,7 +215,7 @@ void Network::deliver(const std::vector<std::byte>& bytes, const Endpoint& from,
     return;
   }
   // Nobody there: the machine answers so, and only a connected socket can know whose answer it is.
-  world_.after(world_.latency(), [sender] {
+  simulation_.after(simulation_.latency(), [sender] {
     const auto socket = sender.lock();
     if (socket != nullptr && socket->is_connected()) socket->bounced();
   });

@@ -30,7 +30,8 @@ class Participant {
 
 class Object {
  public:
-  Object(World& world_of, SocketKind kind_of) : world(world_of), kind(kind_of) {}
+  Object(Simulation& simulation_of, SocketKind kind_of)
+      : simulation(simulation_of), kind(kind_of) {}
   virtual ~Object() = default;
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
@@ -40,7 +41,7 @@ class Object {
   }
   Socket socket() const { return {handle, kind}; }
 
-  World& world;
+  Simulation& simulation;
   const SocketKind kind;
   std::intptr_t handle = -1;  // -1: in an accept queue, or closed
   Endpoint local;

@@ -18,10 +18,9 @@ void Pipe::take(Slice bytes) {
 }
 
 void Pipe::send_off() {
-  last_arrival_ = std::max(last_arrival_, world_.now() + world_.latency());
-  world_.at(last_arrival_, [self = shared_from_this(), position = written_, end = is_finished_] {
-    self->arrive(position, end);
-  });
+  last_arrival_ = std::max(last_arrival_, simulation_.now() + simulation_.latency());
+  simulation_.at(last_arrival_, [self = shared_from_this(), position = written_,
+                                 end = is_finished_] { self->arrive(position, end); });
 }
 
 void Pipe::finish() {
@@ -46,7 +45,7 @@ std::size_t Pipe::read(std::span<std::byte> into) {
   if (count > 0 && due_ > arrived_ && !window_update_is_due_) {
     // The sender hears that the window is open again one way later.
     window_update_is_due_ = true;
-    world_.after(world_.latency(), [self = shared_from_this()] {
+    simulation_.after(simulation_.latency(), [self = shared_from_this()] {
       self->window_update_is_due_ = false;
       self->settle();
     });
@@ -66,7 +65,7 @@ void Pipe::settle() {
   if (reader_is_closed_) {
     if (due_ == arrived_) return;
     discard();
-    world_.after(world_.latency(), [to = writer] {
+    simulation_.after(simulation_.latency(), [to = writer] {
       if (const auto stream = to.lock()) stream->reset_arrived();
     });
     return;

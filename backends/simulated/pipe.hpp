@@ -27,8 +27,8 @@ class Stream;
 
 class Pipe : public std::enable_shared_from_this<Pipe> {
  public:
-  Pipe(World& world, std::size_t buffer_bytes, std::size_t window_bytes)
-      : world_(world), buffer_bytes_(buffer_bytes), window_bytes_(window_bytes) {}
+  Pipe(Simulation& simulation, std::size_t buffer_bytes, std::size_t window_bytes)
+      : simulation_(simulation), buffer_bytes_(buffer_bytes), window_bytes_(window_bytes) {}
 
   std::weak_ptr<Stream> writer;
   std::weak_ptr<Stream> reader;
@@ -57,7 +57,7 @@ class Pipe : public std::enable_shared_from_this<Pipe> {
   void arrive(std::uint64_t position, bool with_end);
   void settle();
 
-  World& world_;
+  Simulation& simulation_;
   std::size_t buffer_bytes_;
   std::size_t window_bytes_;
   std::deque<std::byte> bytes_;  // from read_ to written_

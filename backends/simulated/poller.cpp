@@ -38,9 +38,9 @@ std::uint64_t sum_of(std::span<const Slice> slices) {
 
 Poller::Poller(const PollerOptions& options)
     : network_(Network::current()),
-      world_(network_.world()),
+      simulation_(network_.simulation()),
       options_(options),
-      now_(world_.now()),
+      now_(simulation_.now()),
       self_(std::make_shared<Poller*>(this)) {
   require(options.receive_bytes >= 1 && options.receive_bytes <= std::size_t{16} << 20U,
           "PollerOptions::receive_bytes is 1 to 16 Mi");
@@ -61,9 +61,9 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   const std::shared_ptr<Object> object = network_.object(socket);
   require(object != nullptr, "attach is given an open socket of the poller's network");
   require(object->watcher == nullptr, "a socket is attached once");
-  if (world_.random.chance(world_.faults.attach_error)) {
-    error = std::make_error_code(world_.random.below(2) == 0 ? std::errc::not_enough_memory
-                                                             : std::errc::no_space_on_device);
+  if (simulation_.random.chance(simulation_.faults.attach_error)) {
+    error = std::make_error_code(simulation_.random.below(2) == 0 ? std::errc::not_enough_memory
+                                                                  : std::errc::no_space_on_device);
     return {};
   }
   if (free_slots_.empty()) {
@@ -80,7 +80,7 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
   slot.object = object;
   object->watcher = this;
   object->index = index;
-  world_.record({1, index, generation});
+  simulation_.record({1, index, generation});
   return {index, generation};
 }
 
@@ -138,7 +138,7 @@ void Poller::connect(Channel channel, const Endpoint& endpoint) {
   Slot& slot = checked(channel);
   Stream& stream = stream_of(slot, Stream::State::fresh);
   slot.connects = true;
-  world_.record({2, channel.index, endpoint.port()});
+  simulation_.record({2, channel.index, endpoint.port()});
   network_.connect(stream.shared_from_this(), endpoint);
 }
 
@@ -146,8 +146,8 @@ void Poller::connect(Channel channel, const Endpoint& endpoint) {
 std::size_t Poller::send_ready(Slot& slot, std::span<const Slice> slices, std::size_t most) {
   Stream& stream = static_cast<Stream&>(*slot.object);
   ++counters_.send_calls;
-  if (most > 1 && world_.random.chance(world_.faults.partial_send)) {
-    most = static_cast<std::size_t>(world_.random.between(1, most));
+  if (most > 1 && simulation_.random.chance(simulation_.faults.partial_send)) {
+    most = static_cast<std::size_t>(simulation_.random.between(1, most));
   }
   const std::size_t taken = stream.send(slices, most, slot.send_error);
   if (taken == 0 && !slot.send_error) ++counters_.would_blocks;
@@ -167,10 +167,11 @@ std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
   std::size_t taken = 0;
   if (!sends_later()) {
     taken = send_ready(slot, seen, seen_bytes);
-  } else if (!stream.is_reset() && world_.random.below(2) == 0) {
-    taken = send_ready(slot, seen, static_cast<std::size_t>(world_.random.below(seen_bytes + 1)));
+  } else if (!stream.is_reset() && simulation_.random.below(2) == 0) {
+    taken =
+        send_ready(slot, seen, static_cast<std::size_t>(simulation_.random.below(seen_bytes + 1)));
   }
-  world_.record({3, channel.index, offered, taken});
+  simulation_.record({3, channel.index, offered, taken});
   if (taken == offered) return taken;
   slot.sends = true;
   if (sends_later()) slot.slices = without_first(seen, taken);
@@ -210,14 +211,14 @@ std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams
   const bool is_refused =
       socket.bounce || std::any_of(datagrams.begin(), datagrams.end(), is_too_long);
   if (!is_refused && most > 0) {
-    Random& random = world_.random;
-    if (random.chance(world_.faults.datagram_try_again) ||
+    Random& random = simulation_.random;
+    if (random.chance(simulation_.faults.datagram_try_again) ||
         (sends_later() && random.below(2) == 0)) {
       most = static_cast<std::size_t>(random.below(most + 1));
     }
   }
   const std::size_t taken = send_datagrams(slot, datagrams, most);
-  world_.record({4, channel.index, datagrams.size(), taken});
+  simulation_.record({4, channel.index, datagrams.size(), taken});
   slot.sends = taken < datagrams.size();
   if (slot.sends || !slot.refused.empty()) changed(channel.index);
   return taken;
@@ -228,14 +229,14 @@ void Poller::shutdown_send(Channel channel) {
   Stream& stream = stream_of(slot, Stream::State::open);
   require(!slot.sends, "shutdown_send comes after the last send has finished");
   slot.has_shut_down = true;
-  world_.record({5, channel.index});
+  simulation_.record({5, channel.index});
   stream.shutdown_send();
 }
 
 void Poller::close(Channel channel) {
   Slot& slot = checked(channel);
   slot.closes = true;
-  world_.record({6, channel.index});
+  simulation_.record({6, channel.index});
   // A readiness kernel is done with a socket at once, a completion kernel when it says so.
   if (!sends_later()) finish_closing(slot);
   changed(channel.index);
@@ -246,10 +247,10 @@ void Poller::close(Channel channel) {
 void Poller::finish_closing(Slot& slot) {
   if (slot.sends && !slot.slices.empty()) {
     auto& stream = static_cast<Stream&>(*slot.object);
-    world_.record({7, sum_of(slot.slices)});
-    if (!stream.resets_on_close && world_.random.below(2) == 0) {
+    simulation_.record({7, sum_of(slot.slices)});
+    if (!stream.resets_on_close && simulation_.random.below(2) == 0) {
       send_ready(slot, slot.slices,
-                 static_cast<std::size_t>(world_.random.below(bytes_in(slot.slices) + 1)));
+                 static_cast<std::size_t>(simulation_.random.below(bytes_in(slot.slices) + 1)));
     }
   }
   network_.close(slot.object);

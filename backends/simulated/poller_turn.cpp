@@ -85,14 +85,14 @@ void Poller::wait(Duration limit) {
   was_passed_over_ = false;
   was_busy_ = false;
   // A system call takes its time, even one that only looks.
-  world_.pass(wait_cost);
+  simulation_.pass(wait_cost);
   const bool woken = wait_for_turn(limit);
-  now_ = world_.now();
+  now_ = simulation_.now();
   if (woken) ++counters_.wakes;
   if (turn_.empty() && !woken) ++counters_.empty_waits;
   was_busy_ = woken || !turn_.empty();
-  world_.record({8, static_cast<std::uint64_t>(now_.time_since_epoch().count()), turn_.size(),
-                 woken ? 1U : 0U});
+  simulation_.record({8, static_cast<std::uint64_t>(now_.time_since_epoch().count()), turn_.size(),
+                      woken ? 1U : 0U});
 }
 
 // Lets time pass until something of ours has finished, a wake, or the limit; or, with nothing,
@@ -103,26 +103,26 @@ bool Poller::wait_for_turn(Duration limit) {
   const Time deadline = is_endless ? Time::max() : now_ + limit;
   idle_until_ = deadline;
   bool woken = take_wake();
-  if (!woken && world_.random.chance(world_.faults.early_return)) return false;
+  if (!woken && simulation_.random.chance(simulation_.faults.early_return)) return false;
   for (;;) {
     gather();
     woken = take_wake() || woken;
-    if (!turn_.empty() || woken || deadline <= world_.now()) return woken;
+    if (!turn_.empty() || woken || deadline <= simulation_.now()) return woken;
     const Time others = others_idle_until();
-    if (yields_to_others() || others <= world_.now()) {
+    if (yields_to_others() || others <= simulation_.now()) {
       for (Participant* other : network_.participants()) {
-        const bool is_asked_for = other->wants_turn() || other->idle_until() <= world_.now();
+        const bool is_asked_for = other->wants_turn() || other->idle_until() <= simulation_.now();
         if (other != this && is_asked_for) other->pass_over();
       }
       return false;
     }
-    const Time until = std::min({world_.next_event(), others, deadline});
-    if (network_.allows_blocking_waits() && until != world_.next_event()) {
+    const Time until = std::min({simulation_.next_event(), others, deadline});
+    if (network_.allows_blocking_waits() && until != simulation_.next_event()) {
       const bool is_never = until == Time::max();
-      if (sleep_until_wake(is_never ? forever : until - world_.now())) return take_wake();
+      if (sleep_until_wake(is_never ? forever : until - simulation_.now())) return take_wake();
     }
     if (until == Time::max()) return false;
-    world_.advance(until);
+    simulation_.advance(until);
   }
 }
 
@@ -138,7 +138,7 @@ void Poller::gather() {
     gather({index, slot.generation}, slot);
     if (turn_.size() > before && keep_back(index, slot)) turn_.resize(before);
   }
-  if (world_.faults.shuffles_channels) world_.random.shuffle(turn_);
+  if (simulation_.faults.shuffles_channels) simulation_.random.shuffle(turn_);
 }
 
 // One entry for each thing that this channel can finish now.
@@ -162,7 +162,7 @@ void Poller::gather(Channel channel, Slot& slot) {
       const auto& stream = static_cast<const Stream&>(*slot.object);
       add(slot.connects && stream.state != Stream::State::connecting, Operation::connect);
       if (stream.state != Stream::State::open || slot.connects) return;
-      const bool again = slot.sends && world_.random.chance(world_.faults.spurious_send);
+      const bool again = slot.sends && simulation_.random.chance(simulation_.faults.spurious_send);
       const bool nothing_seen_is_left = sends_later() && slot.slices.empty();
       add(slot.receives && stream.is_readable(), Operation::receive);
       add(slot.sends && (slot.send_error || stream.is_sendable() || nothing_seen_is_left || again),
@@ -184,11 +184,11 @@ void Poller::gather(Channel channel, Slot& slot) {
 // Whether what this channel has finished is told later than it could be.
 bool Poller::keep_back(std::uint32_t index, Slot& slot) {
   if (std::exchange(slot.was_late, false)) return false;
-  if (!world_.random.chance(world_.faults.late_completion)) return false;
+  if (!simulation_.random.chance(simulation_.faults.late_completion)) return false;
   slot.is_late = true;
-  const auto most = static_cast<std::uint64_t>(world_.faults.late_completion_max.count());
-  const auto delay = Duration(world_.random.between(1, std::max<std::uint64_t>(most, 1)));
-  world_.after(delay, [self = std::weak_ptr(self_), index, generation = slot.generation] {
+  const auto most = static_cast<std::uint64_t>(simulation_.faults.late_completion_max.count());
+  const auto delay = Duration(simulation_.random.between(1, std::max<std::uint64_t>(most, 1)));
+  simulation_.after(delay, [self = std::weak_ptr(self_), index, generation = slot.generation] {
     const auto poller = self.lock();
     if (poller == nullptr || (*poller)->slots_[index].generation != generation) return;
     Slot& kept = (*poller)->slots_[index];
@@ -218,10 +218,11 @@ bool Poller::next(Completion& completion) {
     if (slot.object != nullptr) changed(entry.channel.index);
     if (!has_finished) continue;
     ++counters_.completions;
-    world_.record({9, static_cast<std::uint64_t>(entry.operation), entry.channel.index,
-                   entry.channel.generation, static_cast<std::uint64_t>(completion.error.value()),
-                   completion.bytes.size(), completion.datagrams.size(), completion.count,
-                   static_cast<std::uint64_t>(completion.accepted.handle)});
+    simulation_.record({9, static_cast<std::uint64_t>(entry.operation), entry.channel.index,
+                        entry.channel.generation,
+                        static_cast<std::uint64_t>(completion.error.value()),
+                        completion.bytes.size(), completion.datagrams.size(), completion.count,
+                        static_cast<std::uint64_t>(completion.accepted.handle)});
     return true;
   }
   return false;
@@ -266,8 +267,8 @@ bool Poller::finish_receive(Slot& slot, Completion& completion) {
     return false;
   }
   std::size_t most = std::min(stream.readable(), options_.receive_bytes);
-  if (most > 1 && world_.random.chance(world_.faults.partial_receive)) {
-    most = static_cast<std::size_t>(world_.random.between(1, most));
+  if (most > 1 && simulation_.random.chance(simulation_.faults.partial_receive)) {
+    most = static_cast<std::size_t>(simulation_.random.between(1, most));
   }
   const std::span<std::byte> buffer = fresh_buffer(most);
   const std::size_t count = stream.receive(buffer, completion.error);

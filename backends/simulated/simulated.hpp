@@ -65,7 +65,7 @@ class Poller final : private Participant {
   void refresh() {}  // virtual time stands still between waits
   bool has_waiting(Channel channel) const;
   Socket socket(Channel channel) const;
-  bool sends_later() const { return world_.completes(); }
+  bool sends_later() const { return simulation_.completes(); }
   static constexpr bool loans_receive_buffer() { return false; }
   const PollerCounters& counters() const { return counters_; }
 
@@ -132,7 +132,7 @@ class Poller final : private Participant {
   void spoil_buffer();
 
   Network& network_;
-  World& world_;
+  Simulation& simulation_;
   PollerOptions options_;
   PollerCounters counters_;
   Time now_;

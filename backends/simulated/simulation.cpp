@@ -38,19 +38,19 @@ Faults Faults::rough() {
   return faults;
 }
 
-World::World(std::uint64_t seed, const Faults& settings, Style style)
+Simulation::Simulation(std::uint64_t seed, const Faults& settings, Style style)
     : random(seed), faults(settings) {
   // Drawn whatever the style is, so that naming the one that `any` would choose changes nothing.
   const bool drawn = random.below(2) == 1;
   completes_ = style == Style::any ? drawn : style == Style::completion;
 }
 
-void World::at(Time time, Action action) {
+void Simulation::at(Time time, Action action) {
   agenda_.push_back({std::max(time, now_), ++orders_, std::move(action)});
   std::push_heap(agenda_.begin(), agenda_.end(), later);
 }
 
-void World::advance(Time time) {
+void Simulation::advance(Time time) {
   now_ = std::max(now_, std::min(time, next_event()));
   while (next_event() <= now_) {
     std::pop_heap(agenda_.begin(), agenda_.end(), later);
@@ -60,19 +60,19 @@ void World::advance(Time time) {
   }
 }
 
-void World::pass(Duration duration) {
+void Simulation::pass(Duration duration) {
   const Time end = now_ + duration;
   while (now_ < end) advance(end);
 }
 
-Duration World::latency() {
+Duration Simulation::latency() {
   const Duration range = faults.latency_max - faults.latency_min;
   if (range <= Duration::zero()) return faults.latency_min;
   return faults.latency_min +
          Duration(random.between(0, static_cast<std::uint64_t>(range.count())));
 }
 
-void World::record(std::initializer_list<std::uint64_t> words) {
+void Simulation::record(std::initializer_list<std::uint64_t> words) {
   // FNV-1a, a byte at a time so that the result does not depend on the byte order.
   for (std::uint64_t word : words) {
     for (int byte = 0; byte < 8; ++byte) {

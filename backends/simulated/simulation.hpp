@@ -1,4 +1,4 @@
-// World: what all objects of a simulated network share: the virtual clock with its agenda, the
+// Simulation: what all objects of a simulated network share: the virtual clock with its agenda, the
 // seeded choices, the fault settings and the transcript.
 //
 //   THREAD  one thread.
@@ -23,11 +23,11 @@ namespace tern::simulated {
 // backend exists to find such callers.
 void require(bool condition, const char* what);
 
-class World {
+class Simulation {
  public:
   using Action = std::function<void()>;
 
-  World(std::uint64_t seed, const Faults& settings, Style style);
+  Simulation(std::uint64_t seed, const Faults& settings, Style style);
 
   Random random;
   Faults faults;

@@ -34,7 +34,7 @@ Socket Sockets::listen(const Endpoint& endpoint, const ListenOptions& options,
     error = std::make_error_code(std::errc::invalid_argument);
     return {};
   }
-  const auto listener = std::make_shared<Listener>(Network::current().world(), options);
+  const auto listener = std::make_shared<Listener>(Network::current().simulation(), options);
   return opened(listener, endpoint, {options.socket.reuse_port, options.v6_only}, error);
 }
 
@@ -47,7 +47,7 @@ Socket Sockets::stream(Family family, const Endpoint& source, const SocketOption
     return {};
   }
   const bool is_bound = has_source && (source.port() != 0 || !source.is_any());
-  const auto stream = std::make_shared<Stream>(Network::current().world(), options);
+  const auto stream = std::make_shared<Stream>(Network::current().simulation(), options);
   return opened(stream, is_bound ? source : Endpoint(), {}, error);
 }
 
@@ -63,7 +63,7 @@ Socket Sockets::datagram(const Endpoint& local, const Endpoint& remote,
   }
   Network& network = Network::current();
   const Family family = is_local ? local.family() : remote.family();
-  const auto object = std::make_shared<DatagramSocket>(network.world(), family, options);
+  const auto object = std::make_shared<DatagramSocket>(network.simulation(), family, options);
   const Socket socket = opened(object, local, {options.reuse_port, true}, error);
   if (error || !is_connected) return socket;
   object->peer = remote;

@@ -6,9 +6,9 @@ namespace tern::simulated {
 
 void Stream::join(const std::shared_ptr<Stream>& left, const std::shared_ptr<Stream>& right) {
   const auto piped = [](const std::shared_ptr<Stream>& from, const std::shared_ptr<Stream>& to) {
-    const Faults& faults = from->world.faults;
+    const Faults& faults = from->simulation.faults;
     const auto pipe = std::make_shared<Pipe>(
-        from->world, from->options.send_buffer_bytes.value_or(faults.send_buffer_bytes),
+        from->simulation, from->options.send_buffer_bytes.value_or(faults.send_buffer_bytes),
         to->options.receive_buffer_bytes.value_or(faults.receive_window_bytes));
     pipe->writer = from;
     pipe->reader = to;
@@ -42,7 +42,7 @@ std::size_t Stream::send(std::span<const Slice> slices, std::size_t most, std::e
     left -= count;
   }
   if (left < offered) out_->send_off();
-  if (world.random.chance(world.faults.reset)) break_off();
+  if (simulation.random.chance(simulation.faults.reset)) break_off();
   return offered - left;
 }
 
@@ -73,14 +73,14 @@ void Stream::close() {
     return;
   }
   out_->discard();
-  world.after(world.latency(), [to = out_->reader] {
+  simulation.after(simulation.latency(), [to = out_->reader] {
     if (const auto stream = to.lock()) stream->reset_arrived();
   });
 }
 
 void Stream::break_off() {
   for (const std::weak_ptr<Stream>& end : {out_->reader, in_->reader}) {
-    world.after(world.latency(), [end] {
+    simulation.after(simulation.latency(), [end] {
       if (const auto stream = end.lock()) stream->reset_arrived();
     });
   }
@@ -96,7 +96,7 @@ void Stream::reset_arrived() {
 
 void Listener::hold() {
   is_held = true;
-  world.after(world.faults.accept_retry, [self = weak_from_this()] {
+  simulation.after(simulation.faults.accept_retry, [self = weak_from_this()] {
     if (const auto listener = self.lock()) listener->release();
   });
 }

@@ -23,8 +23,8 @@ class Stream final : public Object, public std::enable_shared_from_this<Stream> 
  public:
   enum class State : std::uint8_t { fresh, connecting, open, failed };
 
-  Stream(World& world_of, const SocketOptions& options_of)
-      : Object(world_of, SocketKind::stream), options(options_of) {}
+  Stream(Simulation& simulation_of, const SocketOptions& options_of)
+      : Object(simulation_of, SocketKind::stream), options(options_of) {}
 
   // Joins two ends by two pipes. Both may be the same stream: a connect to oneself.
   static void join(const std::shared_ptr<Stream>& left, const std::shared_ptr<Stream>& right);
@@ -61,8 +61,8 @@ class Stream final : public Object, public std::enable_shared_from_this<Stream> 
 
 class Listener final : public Object, public std::enable_shared_from_this<Listener> {
  public:
-  Listener(World& world_of, const ListenOptions& options_of)
-      : Object(world_of, SocketKind::listener), options(options_of) {}
+  Listener(Simulation& simulation_of, const ListenOptions& options_of)
+      : Object(simulation_of, SocketKind::listener), options(options_of) {}
 
   // As on Linux, one more than the backlog says.
   bool is_full() const {
