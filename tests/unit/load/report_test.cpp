@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <string>
+#include <variant>
 
 #include "src/support/json_writer.hpp"
 #include "support/temporary_path.hpp"
@@ -31,8 +32,8 @@ LoadOutcome some_outcome() {
   result.until = result.from + std::chrono::seconds(2);
   result.measure.messages = 1'000'000;
   result.measure.latency_ns.record(250'000, 1'000'000);
-  result.measure.connects.connect_ns.record(50'000, 50);
-  result.measure.connects.opened = 50;
+  result.measure.connect_ns.record(50'000, 50);
+  result.measure.connections_opened = 50;
   result.reached = true;
   outcome.usage.loader_cpu_s = 1.5;
   outcome.usage.loader_share = 0.75;
@@ -73,7 +74,7 @@ TEST_CASE("json writer: objects, texts and numbers") {
 }
 
 TEST_CASE("load report: the summary of a clean run") {
-  const std::string text = load_summary(some_plan(), some_outcome());
+  const std::string text = load_summary({some_plan(), some_outcome()});
   CHECK(contains(text, "1,000,000 in 2.00 s: 500,000/s, 32.0 MB/s each way"));
   CHECK(contains(text, "p50 250  p90 250  p99 250  p99.9 250  max 250  mean 250"));
   CHECK(contains(text, "closed loop: latency includes queueing"));
@@ -91,7 +92,7 @@ TEST_CASE("load report: a loader at its limit says so, and the server's share is
   outcome.usage.loader_share = 0.96;
   outcome.usage.server_cpu_s = 1.0;
   outcome.usage.server_resident_bytes = 3 * 1024 * 1024;
-  const std::string text = load_summary(plan, outcome);
+  const std::string text = load_summary({plan, outcome});
   CHECK(contains(text, "warning"));
   CHECK(contains(text, "1.00 us of CPU a message, 50 % of one CPU, 3.0 MiB resident"));
 }
@@ -101,10 +102,10 @@ TEST_CASE("load report: errors are shown by class with an example") {
   outcome.result.errors.add(LoadError::wrong_bytes, "connection 3: byte 5");
   outcome.result.errors.add(LoadError::wrong_bytes, "connection 4: byte 6");
   outcome.result.errors.add(LoadError::reset_by_server, "connection 9: reset");
-  const std::string text = load_summary(some_plan(), outcome);
+  const std::string text = load_summary({some_plan(), outcome});
   CHECK(contains(text, "2 wrong_bytes; the first: connection 3: byte 5"));
   CHECK(contains(text, "1 reset_by_server; the first: connection 9: reset"));
-  const std::string json = load_json(some_plan(), outcome);
+  const std::string json = load_json({some_plan(), outcome});
   CHECK(contains(json, "\"errors\": 3,"));
   CHECK(contains(json, "\"wrong_bytes\": 2,"));
   CHECK(contains(json, "\"surplus_bytes\": 0,"));
@@ -112,10 +113,10 @@ TEST_CASE("load report: errors are shown by class with an example") {
 
 TEST_CASE("load report: nothing measured is zeros and nulls, never a division by zero") {
   const LoadOutcome nothing;
-  const std::string text = load_summary(some_plan(), nothing);
+  const std::string text = load_summary({some_plan(), nothing});
   CHECK(contains(text, "ended before anything was measured"));
   CHECK(contains(text, "messages    0 in 0.00 s: 0.00/s"));
-  const std::string json = load_json(some_plan(), nothing);
+  const std::string json = load_json({some_plan(), nothing});
   CHECK(contains(json, "\"messages_per_second\": 0"));
   CHECK(contains(json, "\"server_cpu_us_per_message\": null"));
   CHECK(contains(json, "\"loader_cpu_us_per_message\": null"));
@@ -126,16 +127,15 @@ TEST_CASE("load report: a datagram run shows what the network did") {
   LoadPlan plan = some_plan();
   plan.options.url.scheme = tern::Scheme::udp;
   LoadOutcome outcome = some_outcome();
-  outcome.result.measure.datagrams = {.sent = 1'000'010,
-                                      .lost = 10,
-                                      .late = 1,
-                                      .reordered = 2,
-                                      .duplicated = 3,
-                                      .dropped = 0,
-                                      .bounced = 0};
-  CHECK(contains(load_summary(plan, outcome),
+  LoadMeasure& measure = outcome.result.measure;
+  measure.sent = 1'000'010;
+  measure.lost = 10;
+  measure.late = 1;
+  measure.reordered = 2;
+  measure.duplicated = 3;
+  CHECK(contains(load_summary({plan, outcome}),
                  "1,000,010 sent, 10 lost (0.001 %), 2 reordered, 3 duplicated"));
-  CHECK(contains(load_json(plan, outcome), "\"reordered\": 2"));
+  CHECK(contains(load_json({plan, outcome}), "\"reordered\": 2"));
 }
 
 TEST_CASE("load report: numbers are grouped by threes") {
@@ -163,6 +163,42 @@ TEST_CASE("load result: parts of a run are merged into its whole") {
   CHECK(whole.measure.messages == 10);
   CHECK(whole.errors.total() == 1);
   CHECK(whole.errors.example(LoadError::connect_refused) == "connection 1");
+}
+
+TEST_CASE("load result: every measure is added up, and forgotten when the warm-up ends") {
+  LoadMeasure whole;
+  LoadMeasure part;
+  std::uint64_t number = 0;
+  for (const LoadField& field : load_fields) {
+    ++number;
+    if (const auto* count = std::get_if<LoadCount>(&field.source)) {
+      whole.*(*count) = number;
+      part.*(*count) = 1000 * number;
+    } else if (const auto* ns = std::get_if<LoadHistogram>(&field.source)) {
+      (whole.*(*ns)).record(number);
+      (part.*(*ns)).record(1000 * number, 2);
+    }
+  }
+  whole.merge(part);
+  const auto check = [&](std::uint64_t counts, std::uint64_t records, bool of_connects_too) {
+    std::uint64_t expected = 0;
+    for (const LoadField& field : load_fields) {
+      CAPTURE(field.name);
+      ++expected;
+      const bool is_kept = field.outlives_warmup && !of_connects_too;
+      if (const auto* count = std::get_if<LoadCount>(&field.source)) {
+        CHECK(whole.*(*count) == (is_kept ? 1001 : counts) * expected);
+      } else if (const auto* ns = std::get_if<LoadHistogram>(&field.source)) {
+        CHECK((whole.*(*ns)).count() == (is_kept ? 3 : records));
+        CHECK(((whole.*(*ns)).maximum() == 1000 * expected) == (is_kept || records > 0));
+      }
+    }
+  };
+  check(1001, 3, true);
+  whole.reset(false);
+  check(0, 0, false);
+  whole.reset(true);
+  check(0, 0, true);
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 
 #include "backends/system/proc_stats.hpp"
 #include "src/chat/doors/lines/lines.hpp"
-#include "src/support/json_writer.hpp"
 #include "tern/connector.hpp"
 #include "tern/process.hpp"
 #include "tern/timer.hpp"
@@ -21,16 +20,13 @@
 #include "tools/tern/cli/output.hpp"
 #include "tools/tern/cli/signal_router.hpp"
 #include "tools/tern/cli/units.hpp"
-#include "tools/tern/load/histogram.hpp"
-#include "tools/tern/load/report.hpp"
+#include "tools/tern/load/chat_result.hpp"
 #include "tools/tern/load/result_file.hpp"
 #include "tools/tern/load/traffic.hpp"
 
 namespace tern::tool {
 namespace {
 
-// Of docs/load-chat-result.schema.json: raised when a key goes away or changes its meaning.
-constexpr int chat_schema_version = 1;
 // What a line carries: its number, its planned time, and padding.
 constexpr std::size_t line_bytes_min = 40;
 // Connects under way at once: a server's queue is no longer than a few thousand.
@@ -42,13 +38,17 @@ class ChatLoad final : public Protocol {
  public:
   ChatLoad(const LoadOptions& options, const ChatLoadOptions& chat)
       : options_(options),
-        lines_per_second_(options.is_open_loop() ? options.rate : standard_rate),
         endpoint_(resolve_url(options.url).front()),
         server_(options.server_pid),
         rooms_(static_cast<std::size_t>(chat.rooms)),
         send_timer_([this] { send_due(); }),
         end_timer_([this] { stop_sending(); }),
         patience_timer_([this] { give_up(); }) {
+    result_.url = options.url;
+    result_.members = options.connections;
+    result_.rooms = rooms_.size();
+    result_.message_bytes = options.message_bytes;
+    result_.lines_per_second = options.is_open_loop() ? options.rate : standard_rate;
     limits_.output_bytes_max = 256 * 1024 * 1024;
     limits_.idle_timeout = Duration::zero();
     members_.resize(options.connections);
@@ -122,31 +122,31 @@ class ChatLoad final : public Protocol {
 
   std::int64_t planned_ns(std::uint64_t number) const {
     return started_ns_ + static_cast<std::int64_t>(1e9 * static_cast<double>(number) /
-                                                   static_cast<double>(lines_per_second_));
+                                                   static_cast<double>(result_.lines_per_second));
   }
 
   void send_due() {
     const std::int64_t now = clock_ns();
-    while (sending_ && planned_ns(said_) <= now) {
-      lateness_.record(static_cast<std::uint64_t>(now - planned_ns(said_)));
-      say(planned_ns(said_));
+    while (sending_ && planned_ns(result_.lines) <= now) {
+      result_.lateness_ns.record(static_cast<std::uint64_t>(now - planned_ns(result_.lines)));
+      say(planned_ns(result_.lines));
     }
-    if (sending_) send_timer_.arm(reactor_, Time(Duration(planned_ns(said_))));
+    if (sending_) send_timer_.arm(reactor_, Time(Duration(planned_ns(result_.lines))));
   }
 
   void say(std::int64_t planned) {
-    Member& member = members_[senders_[said_ % senders_.size()]];
-    std::string text = fmt::format("{} {} ", said_, planned);
+    Member& member = members_[senders_[result_.lines % senders_.size()]];
+    std::string text = fmt::format("{} {} ", result_.lines, planned);
     text.resize(std::max(text.size() + 1, options_.message_bytes), 'x');
     text.back() = '\n';
     if (member.connection == nullptr) return fail("a member is not there any more");
     member.connection->send(text);
     sender_of_.push_back(static_cast<std::uint32_t>(&member - members_.data()));
-    ++said_;
+    ++result_.lines;
     ++member.said;
     Room& room = rooms_[member.room];
     ++room.said;
-    due_ += room.members - 1;
+    result_.deliveries_due += room.members - 1;
   }
 
   void stop_sending() {
@@ -190,7 +190,7 @@ class ChatLoad final : public Protocol {
     std::int64_t planned = 0;
     const char* end = text.data() + text.size();
     const auto first = std::from_chars(text.data(), end, number);
-    if (first.ec != std::errc{} || first.ptr == end || number >= said_) {
+    if (first.ec != std::errc{} || first.ptr == end || number >= result_.lines) {
       return fail(fmt::format("a line that nobody said: '{}'", text.substr(0, 60)));
     }
     const auto second = std::from_chars(first.ptr + 1, end, planned);
@@ -199,9 +199,9 @@ class ChatLoad final : public Protocol {
     if (second.ec != std::errc{} || !is_whole) {
       return fail(fmt::format("a line that is not whole: '{}'", text.substr(0, 60)));
     }
-    latency_.record(static_cast<std::uint64_t>(std::max<std::int64_t>(now - planned, 0)));
+    result_.latency_ns.record(static_cast<std::uint64_t>(std::max<std::int64_t>(now - planned, 0)));
     last_ns_ = now;
-    ++heard_;
+    ++result_.deliveries;
     ++member.heard;
     if (member.listens) {
       rooms_[member.room].order.push_back(static_cast<std::uint32_t>(number));
@@ -230,7 +230,7 @@ class ChatLoad final : public Protocol {
   // --- the end
 
   void end_if_all_heard() {
-    if (heard_ < due_ || ended_) return;
+    if (result_.deliveries < result_.deliveries_due || ended_) return;
     for (Member& member : members_) {
       compare(member);
       const Room& room = rooms_[member.room];
@@ -257,7 +257,8 @@ class ChatLoad final : public Protocol {
       return fail(fmt::format("only {} of {} members are in after {} without another one", joined_,
                               members_.size(), format_duration(options_.timeout)));
     }
-    fail(fmt::format("{} of {} deliveries have not come after {}", due_ - heard_, due_,
+    fail(fmt::format("{} of {} deliveries have not come after {}",
+                     result_.deliveries_due - result_.deliveries, result_.deliveries_due,
                      format_duration(options_.timeout)));
   }
 
@@ -268,7 +269,7 @@ class ChatLoad final : public Protocol {
 
   void fail(const std::string& problem) {
     if (ended_) return;
-    problem_ = problem;
+    result_.problem = problem;
     end();
   }
 
@@ -292,64 +293,23 @@ class ChatLoad final : public Protocol {
   // --- the result
 
   int report() {
-    const double seconds = static_cast<double>(std::max(last_ns_, stopped_ns_) - started_ns_) / 1e9;
-    const bool has_run = started_ns_ != 0 && heard_ > 0;
-    if (has_run && !options_.quiet && options_.json_path != "-") print(summary(seconds));
-    if (!options_.json_path.empty()) write_json(seconds);
-    if (problem_.empty()) return exit_success;
+    result_.seconds = static_cast<double>(std::max(last_ns_, stopped_ns_) - started_ns_) / 1e9;
+    result_.is_verified =
+        result_.problem.empty() && !interrupted_ && result_.deliveries == result_.deliveries_due;
+    if (cpu_before_ && cpu_after_) result_.server_cpu_s = *cpu_after_ - *cpu_before_;
+    result_.server_processors = server_.processors();
+    const bool has_run = started_ns_ != 0 && result_.deliveries > 0;
+    const bool is_free = options_.json_path != "-";
+    if (has_run && !options_.quiet && is_free) print(chat_load_summary(result_));
+    if (!options_.json_path.empty()) {
+      write_result_file("--json", options_.json_path, chat_load_json(result_));
+    }
+    if (result_.problem.empty()) return exit_success;
     throw CommandError(refused_ && joined_ == 0 ? exit_unavailable : exit_failure,
-                       fmt::format("{}: {}", options_.url.to_string(), problem_));
-  }
-
-  std::optional<double> cpu_us() const {
-    if (!cpu_before_ || !cpu_after_ || heard_ == 0) return {};
-    return (*cpu_after_ - *cpu_before_) * 1e6 / static_cast<double>(heard_);
-  }
-
-  std::string summary(double seconds) const {
-    std::string text = fmt::format(
-        "members     {} in {} rooms\n"
-        "lines       {} of {} bytes, {:.0f} a second\n"
-        "deliveries  {} of {}, {:.0f} a second{}\n"
-        "latency us  {}\n"
-        "            from the planned time of sending, not from the actual one\n"
-        "lateness us {} (our sends, behind the plan)\n",
-        members_.size(), rooms_.size(), said_, options_.message_bytes,
-        static_cast<double>(said_) / seconds, heard_, due_, static_cast<double>(heard_) / seconds,
-        is_verified() ? ", every line verified" : "", percentiles_text(latency_),
-        percentiles_text(lateness_));
-    if (const auto cpu = cpu_us()) text += fmt::format("server CPU  {:.3f} us a delivery\n", *cpu);
-    return text;
-  }
-
-  bool is_verified() const { return problem_.empty() && !interrupted_ && heard_ == due_; }
-
-  void write_json(double seconds) const {
-    JsonWriter json;
-    json.open();
-    add_origin(json, chat_schema_version, options_.url);
-    json.add("mode", "chat")
-        .add("members", members_.size())
-        .add("rooms", rooms_.size())
-        .add("message_bytes", options_.message_bytes)
-        .add("lines_per_second", lines_per_second_)
-        .add("lines", said_)
-        .add("deliveries", heard_)
-        .add("deliveries_due", due_)
-        .add("verified", is_verified())
-        .add("seconds", seconds)
-        .add("deliveries_per_second", static_cast<double>(heard_) / seconds)
-        .add("server_cpu_us_per_delivery", cpu_us());
-    add_percentiles(json, "latency_us", latency_);
-    add_percentiles(json, "lateness_us", lateness_);
-    json.add("problem", problem_);
-    add_environment(json, server_.processors());
-    json.close();
-    write_result_file("--json", options_.json_path, json.text());
+                       fmt::format("{}: {}", options_.url.to_string(), result_.problem));
   }
 
   const LoadOptions& options_;
-  const std::uint64_t lines_per_second_;
   const Endpoint endpoint_;
   const system::ServerProcess server_;
   Limits limits_;
@@ -357,19 +317,14 @@ class ChatLoad final : public Protocol {
   std::vector<Room> rooms_;
   std::vector<std::size_t> senders_;
   std::vector<std::uint32_t> sender_of_;  // each line
-  Histogram latency_;                     // ns, of deliveries
-  Histogram lateness_;                    // ns, of lines
+  ChatLoadResult result_;
   std::size_t opened_ = 0;
   std::size_t joined_ = 0;
-  std::uint64_t said_ = 0;
-  std::uint64_t due_ = 0;  // deliveries
-  std::uint64_t heard_ = 0;
   std::int64_t started_ns_ = 0;
   std::int64_t stopped_ns_ = 0;
   std::int64_t last_ns_ = 0;
   std::optional<double> cpu_before_;
   std::optional<double> cpu_after_;
-  std::string problem_;
   bool sending_ = false;
   bool ended_ = false;
   bool interrupted_ = false;

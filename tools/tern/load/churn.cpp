@@ -89,7 +89,7 @@ void ChurnTraffic::begin(Client& client, std::int64_t begun_ns) {
 void ChurnTraffic::opened(Connection& connection) {
   Client& client = *static_cast<Client*>(connection.user_data);
   record_opened(connection, clock_ns() - client.connect_ns);
-  ++result_.measure.connects.opened;
+  ++result_.measure.connections_opened;
   failed_in_a_row_ = 0;
   if (targets_.size() > 1) targets_.assign(1, connection.peer());
   client.state = State::asking;

@@ -2,32 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cmath>
+#include <vector>
 
 #include "tools/tern/cli/units.hpp"
+#include "tools/tern/load/result.hpp"
 
 namespace tern::tool {
 namespace {
-
-using Quantity = LoadCondition::Quantity;
-
-struct Name {
-  std::string_view text;
-  Quantity quantity;
-  double percent;
-};
-
-constexpr std::array<Name, 10> names{{{"p50", Quantity::percentile, 50},
-                                      {"p90", Quantity::percentile, 90},
-                                      {"p99", Quantity::percentile, 99},
-                                      {"p99.9", Quantity::percentile, 99.9},
-                                      {"p99.99", Quantity::percentile, 99.99},
-                                      {"max", Quantity::maximum, 0},
-                                      {"mean", Quantity::mean, 0},
-                                      {"rate", Quantity::rate, 0},
-                                      {"errors", Quantity::errors, 0},
-                                      {"lost", Quantity::lost, 0}}};
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
@@ -35,68 +17,62 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-const Name* find_name(std::string_view text) {
-  for (const Name& name : names) {
-    if (name.text == text) return &name;
+// Whether there is one of that name.
+bool find(std::string_view name, LoadCondition& condition) {
+  for (const Statistic& statistic : statistics) {
+    if (statistic.name == name) condition.statistic = &statistic;
   }
-  return nullptr;
+  for (const LoadField& field : load_fields) {
+    if (!name.empty() && field.condition == name) condition.field = &field;
+  }
+  return condition.statistic != nullptr || condition.field != nullptr;
 }
 
-std::string_view name_of(const LoadCondition& condition) {
-  for (const Name& name : names) {
-    if (name.quantity == condition.quantity &&
-        (name.quantity != Quantity::percentile || name.percent == condition.percent)) {
-      return name.text;
-    }
+// "p50, p90, ..., errors or lost"
+std::string all_names() {
+  std::vector<std::string_view> names;
+  for (const Statistic& statistic : statistics) names.push_back(statistic.name);
+  for (const LoadField& field : load_fields) {
+    if (!field.condition.empty()) names.push_back(field.condition);
   }
-  return "it";
+  std::string text;
+  for (const std::string_view& name : names) {
+    if (!text.empty()) text += &name == &names.back() ? " or " : ", ";
+    text += name;
+  }
+  return text;
 }
 
 }  // namespace
 
-double LoadCondition::value_of(const LoadResult& result) const {
-  const Histogram& latency_ns = result.measure.latency_ns;
-  switch (quantity) {
-    case Quantity::percentile:
-      return static_cast<double>(latency_ns.percentile(percent));
-    case Quantity::maximum:
-      return static_cast<double>(latency_ns.maximum());
-    case Quantity::mean:
-      return latency_ns.mean();
-    case Quantity::rate:
-      return result.messages_per_second();
-    case Quantity::errors:
-      return static_cast<double>(result.errors.total());
-    case Quantity::lost:
-      return static_cast<double>(result.measure.datagrams.lost);
-  }
-  return 0;
+double LoadCondition::value_of(const LoadRecord& record) const {
+  if (statistic != nullptr) return statistic->of(record.measure().latency_ns);
+  return number_of(tool::value_of(*field, record)).value_or(0);
 }
 
-bool LoadCondition::holds(const LoadResult& result) const {
-  if (is_latency() && result.measure.latency_ns.count() == 0) return false;
-  return is_above ? value_of(result) > value : value_of(result) < value;
+bool LoadCondition::holds(const LoadRecord& record) const {
+  if (is_latency() && record.measure().latency_ns.count() == 0) return false;
+  return is_above ? value_of(record) > value : value_of(record) < value;
 }
 
-std::string LoadCondition::finding(const LoadResult& result) const {
-  const double found = value_of(result);
-  return is_latency() ? fmt::format("{} is {}", name_of(*this),
+std::string LoadCondition::finding(const LoadRecord& record) const {
+  const double found = value_of(record);
+  return is_latency() ? fmt::format("{} is {}", statistic->name,
                                     format_duration(Duration(std::llround(found))))
-                      : fmt::format("{} is {:.0f}", name_of(*this), found);
+                      : fmt::format("{} is {:.0f}", field->condition, found);
 }
 
 bool parse_condition(std::string_view text, LoadCondition& condition, std::string& problem) {
   const std::size_t place = text.find_first_of("<>");
-  const Name* name =
-      place == std::string_view::npos ? nullptr : find_name(trimmed(text.substr(0, place)));
-  if (name == nullptr) {
+  condition = {};
+  if (place == std::string_view::npos || !find(trimmed(text.substr(0, place)), condition)) {
     problem = fmt::format(
-        "'{}' is not a condition; write one such as 'p99>5ms': p50, p90, p99, p99.9, p99.99, max, "
-        "mean, rate, errors or lost, then > or <, then a value",
-        text);
+        "'{}' is not a condition; write one such as 'p99>5ms': {}, then > or <, then a value", text,
+        all_names());
     return false;
   }
-  condition = {std::string(text), name->quantity, name->percent, text[place] == '>', 0};
+  condition.text = text;
+  condition.is_above = text[place] == '>';
   const std::string_view value = trimmed(text.substr(place + 1));
   if (condition.is_latency()) {
     Duration limit{};

@@ -1,35 +1,34 @@
 // LoadCondition: a statement about a result, such as p99>5ms: --fail-if fails the run when it
 // holds.
 //
-//   NAME > or < VALUE, without blanks or with them. Latencies (p50 p90 p99 p99.9 p99.99 max mean)
-//   take a duration; rate (messages a second), errors and lost (datagrams) take a count.
+//   NAME > or < VALUE, without blanks or with them. A statistic of the latency (p50, max, mean ...)
+//   takes a duration; a field that the table of fields gives a name for conditions takes a count.
 //
 //   Plain values, any thread.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "tools/tern/load/result.hpp"
-
 namespace tern::tool {
 
-struct LoadCondition {
-  enum class Quantity : std::uint8_t { percentile, maximum, mean, rate, errors, lost };
+struct LoadField;
+struct LoadRecord;
+struct Statistic;
 
-  std::string text;  // as it was given
-  Quantity quantity = Quantity::percentile;
-  double percent = 99;
+struct LoadCondition {
+  std::string text;                      // as it was given
+  const Statistic* statistic = nullptr;  // of the latency; null: of the field
+  const LoadField* field = nullptr;
   bool is_above = true;
   double value = 0;  // nanoseconds for latencies
 
-  bool is_latency() const { return quantity <= Quantity::mean; }
-  double value_of(const LoadResult& result) const;
+  bool is_latency() const { return statistic != nullptr; }
+  double value_of(const LoadRecord& record) const;
   // A latency of nothing is no latency: it is neither above nor below.
-  bool holds(const LoadResult& result) const;
+  bool holds(const LoadRecord& record) const;
   // "p99 is 7.2ms"
-  std::string finding(const LoadResult& result) const;
+  std::string finding(const LoadRecord& record) const;
 };
 
 // On bad text false, and `problem` says what is wrong and what would be right.

@@ -73,7 +73,7 @@ void DatagramTraffic::open(std::size_t number) {
     ++opening_;
     fill(client, clock_ns());
   } else {
-    ++result_.measure.connects.opened;
+    ++result_.measure.connections_opened;
   }
 }
 
@@ -147,8 +147,8 @@ void DatagramTraffic::fill(Client& client, std::int64_t now_ns) {
       batch_[count].bytes = into;
     }
     const std::size_t taken = client.socket->send(std::span(batch_).first(count));
-    result_.measure.datagrams.sent += count;
-    result_.measure.datagrams.dropped += count - taken;
+    result_.measure.sent += count;
+    result_.measure.dropped_locally += count - taken;
   }
 }
 
@@ -170,13 +170,13 @@ void DatagramTraffic::take(Client& client, const Datagram& datagram, std::int64_
     case DatagramWindow::Meaning::answer:
       if (client.idle) break;
       record_answers(arrival.begun_ns, now_ns, 1);
-      if (arrival.reordered) ++measure.datagrams.reordered;
+      if (arrival.reordered) ++measure.reordered;
       break;
     case DatagramWindow::Meaning::duplicated:
-      ++measure.datagrams.duplicated;
+      ++measure.duplicated;
       break;
     case DatagramWindow::Meaning::late:
-      ++measure.datagrams.late;
+      ++measure.late;
       break;
     case DatagramWindow::Meaning::unknown:
       result_.errors.add(
@@ -214,7 +214,7 @@ void DatagramTraffic::stop_sending() {
 
 void DatagramTraffic::failed(DatagramSocket& socket, const std::error_code& error) {
   if (error == std::errc::connection_refused) {
-    ++result_.measure.datagrams.bounced;
+    ++result_.measure.bounced;
     return;
   }
   const Client& client = *static_cast<const Client*>(socket.user_data);
@@ -234,7 +234,7 @@ void DatagramTraffic::check() {
   for (std::size_t index = 0; index < clients_.size(); ++index) {
     Client& client = clients_[index];
     if (client.socket == nullptr) continue;
-    result_.measure.datagrams.lost += client.window.expire(lost_ns);
+    result_.measure.lost += client.window.expire(lost_ns);
     fill(client, now_ns);
     if (client.window.under_way() == 0) settle(client);
   }

@@ -60,7 +60,7 @@ class ProgressLine {
 void write_results(const LoadPlan& plan, const LoadOutcome& outcome) {
   const LoadOptions& options = plan.options;
   if (!options.json_path.empty()) {
-    write_result_file("--json", options.json_path, load_json(plan, outcome));
+    write_result_file("--json", options.json_path, load_json({plan, outcome}));
   }
   if (!options.hdr_path.empty()) {
     constexpr double microsecond_ns = 1e3;
@@ -73,8 +73,7 @@ int exit_code_of(const LoadOutcome& outcome) {
   const LoadResult& result = outcome.result;
   if (outcome.interrupted && result.errors.total() == 0) return exit_success;
   // A datagram socket is open at once: that nobody listens shows by what comes back.
-  const bool unheard =
-      result.errors.of(LoadError::all_lost) > 0 && result.measure.datagrams.bounced > 0;
+  const bool unheard = result.errors.of(LoadError::all_lost) > 0 && result.measure.bounced > 0;
   if (!result.reached || unheard) return exit_unavailable;
   return result.errors.total() == 0 ? exit_success : exit_failure;
 }
@@ -82,7 +81,7 @@ int exit_code_of(const LoadOutcome& outcome) {
 // The first condition of --fail-if that holds; null: none does.
 const LoadCondition* broken_condition(const LoadPlan& plan, const LoadOutcome& outcome) {
   for (const LoadCondition& condition : plan.options.fail_if) {
-    if (condition.holds(outcome.result)) return &condition;
+    if (condition.holds({plan, outcome})) return &condition;
   }
   return nullptr;
 }
@@ -109,7 +108,7 @@ std::string failure_line(const LoadPlan& plan, const LoadOutcome& outcome, int e
   }
   if (const LoadCondition* condition = broken_condition(plan, outcome)) {
     return fmt::format("tern load: --fail-if {}: {}\n", condition->text,
-                       condition->finding(outcome.result));
+                       condition->finding({plan, outcome}));
   }
   return {};
 }
@@ -117,7 +116,7 @@ std::string failure_line(const LoadPlan& plan, const LoadOutcome& outcome, int e
 // The files last: a disk that is full by then costs these, and not what was measured.
 void report(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
   if (!plan.options.quiet && exit_code != exit_unavailable) {
-    const std::string summary = load_summary(plan, outcome);
+    const std::string summary = load_summary({plan, outcome});
     // Standard output is the JSON's or the percentiles' when they were asked for there.
     if (plan.options.json_path != "-" && plan.options.hdr_path != "-") {
       print(summary);
@@ -138,7 +137,8 @@ LoadOutcome run_once(const LoadPlan& plan, LoadInterrupt& interrupt) {
 }
 
 // What came of one rate. It holds only if the messages were really sent and answered at that rate.
-bool rate_holds(const LoadPlan& plan, const LoadResult& result) {
+bool rate_holds(const LoadPlan& plan, const LoadOutcome& outcome) {
+  const LoadResult& result = outcome.result;
   constexpr double achieved_min = 0.95;
   const double asked = static_cast<double>(plan.options.rate) *
                        std::chrono::duration<double>(result.elapsed()).count();
@@ -146,7 +146,7 @@ bool rate_holds(const LoadPlan& plan, const LoadResult& result) {
   const auto achieved = static_cast<double>(result.measure.messages + 1);
   return result.errors.total() == 0 && result.measure.unanswered == 0 &&
          result.measure.messages > 0 && achieved >= achieved_min * asked &&
-         plan.options.find_max->holds(result);
+         plan.options.find_max->holds({plan, outcome});
 }
 
 void show_probe(const LoadPlan& plan, const LoadOutcome& outcome, bool held) {
@@ -155,7 +155,7 @@ void show_probe(const LoadPlan& plan, const LoadOutcome& outcome, bool held) {
   const std::string text = fmt::format(
       "find-max    {}/s: {}/s achieved, {}, {}: {}\n", grouped(plan.options.rate),
       grouped(static_cast<std::uint64_t>(result.messages_per_second())),
-      plan.options.find_max->finding(result),
+      plan.options.find_max->finding({plan, outcome}),
       result.errors.total() == 0 ? "no errors" : fmt::format("{} errors", result.errors.total()),
       held ? "holds" : "does not hold");
   [[maybe_unused]] const auto error = write_all(system::Stream::error, text);
@@ -191,7 +191,7 @@ FoundRate search_rate(LoadPlan plan) {
     const bool is_whole = !outcome.interrupted;
     const bool is_unheard = exit_code_of(outcome) == exit_unavailable;
     const LoadErrors& errors = outcome.result.errors;
-    const bool held = is_whole && rate_holds(plan, outcome.result);
+    const bool held = is_whole && rate_holds(plan, outcome);
     if (is_whole && !is_unheard) show_probe(plan, outcome, held);
     const bool is_doubtful = is_whole && errors.total() > 0 && !plan.options.is_datagram();
     if (is_unheard || (is_doubtful && !is_answering(plan, interrupt))) {

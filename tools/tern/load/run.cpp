@@ -153,11 +153,11 @@ LoadOutcome LoadRun::collect() const {
   outcome.interrupted = interrupted_;
   for (const auto& worker : workers_) outcome.result.merge(worker->result());
   LoadResult& result = outcome.result;
-  const DatagramCounts& datagrams = result.measure.datagrams;
-  if (datagrams.sent > 0 && result.measure.messages == 0 && !interrupted_) {
+  const LoadMeasure& measure = result.measure;
+  if (measure.sent > 0 && measure.messages == 0 && !interrupted_) {
     result.errors.add(LoadError::all_lost,
                       fmt::format("{} datagrams were sent, {} bounced, none was answered",
-                                  datagrams.sent, datagrams.bounced));
+                                  measure.sent, measure.bounced));
   }
   LoadUsage& usage = outcome.usage;
   if (first_.server_s && last_.server_s && *last_.server_s >= *first_.server_s) {

@@ -28,12 +28,6 @@ struct LoadProgress {
   Duration elapsed = Duration::zero();  // since measuring began
 };
 
-struct LoadOutcome {
-  LoadResult result;
-  LoadUsage usage;
-  bool interrupted = false;
-};
-
 // The first signal ends the run that is under way, and lets no further one begin; the second ends
 // the process at once. THREAD: construct before any other exists.
 class LoadInterrupt {

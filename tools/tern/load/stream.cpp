@@ -52,7 +52,7 @@ void StreamTraffic::opened(Connection& connection) {
     begin(client, 1, now_ns);
     return;
   }
-  ++result_.measure.connects.opened;
+  ++result_.measure.connections_opened;
   leave_state(client, State::ready);
   changed_();
 }

@@ -37,11 +37,11 @@ ConnectOptions Traffic::connect_options(std::size_t number) const {
 void Traffic::record_opened(const Connection& connection, std::int64_t took_ns) {
   const std::int64_t handshake_ns = connection.handshake_time().count();
   const std::int64_t connect_ns = std::max<std::int64_t>(took_ns - handshake_ns, 0);
-  ConnectCounts& connects = result_.measure.connects;
-  connects.connect_ns.record(static_cast<std::uint64_t>(connect_ns));
+  LoadMeasure& measure = result_.measure;
+  measure.connect_ns.record(static_cast<std::uint64_t>(connect_ns));
   if (const auto tls = connection.tls()) {
-    connects.handshake_ns.record(static_cast<std::uint64_t>(handshake_ns));
-    if (tls->resumed) ++connects.resumed;
+    measure.handshake_ns.record(static_cast<std::uint64_t>(handshake_ns));
+    if (tls->resumed) ++measure.handshakes_resumed;
   }
   result_.reached = true;
 }

@@ -263,7 +263,7 @@ void LoadWorker::publish() {
   const bool is_aside = measuring_over_ && phase_ != Phase::done;
   const LoadMeasure& measure = is_aside ? aside_ : result_.measure;
   messages_.store(measure.messages, std::memory_order_relaxed);
-  open_.store(measure.connects.opened + result_.idle_opened, std::memory_order_relaxed);
+  open_.store(measure.connections_opened + result_.idle_opened, std::memory_order_relaxed);
   errors_.store(result_.errors.total(), std::memory_order_relaxed);
   if (phase_ != Phase::done) publish_timer_.arm_after(reactor_, publish_interval);
 }
