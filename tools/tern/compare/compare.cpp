@@ -3,7 +3,6 @@
 
 #include <CLI/App.hpp>
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -11,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "src/support/json_reader.hpp"
@@ -20,7 +20,9 @@
 #include "tools/tern/cli/output.hpp"
 #include "tools/tern/commands.hpp"
 #include "tools/tern/compare/comparison.hpp"
+#include "tools/tern/load/origin.hpp"
 #include "tools/tern/load/report.hpp"
+#include "tools/tern/load/result.hpp"
 
 namespace tern::tool {
 namespace {
@@ -42,26 +44,34 @@ had --server-pid, the server's CPU time a message. If they disagree, nothing is 
 constexpr std::uintmax_t file_bytes_max = 64 * 1024 * 1024;
 
 struct Metric {
-  const char* key;
-  const char* name;
+  std::string key;
+  std::string name;
   bool more_is_better;
+  bool decides;
 };
 
-constexpr std::array<Metric, 6> metrics{{{"messages_per_second", "messages/s", true},
-                                         {"latency_us.p50", "p50 us", false},
-                                         {"latency_us.p99", "p99 us", false},
-                                         {"latency_us.p99_9", "p99.9 us", false},
-                                         {"server_cpu_us_per_message", "server CPU us", false},
-                                         {"loader_cpu_us_per_message", "loader CPU us", false}}};
-
-// What the two sets must have in common.
-constexpr std::array<const char*, 10> workload_keys{
-    "mode",          "rate_asked", "arrivals", "churn",         "connections", "idle_connections",
-    "message_bytes", "depth",      "threads",  "schema_version"};
-// What a reader should know if they have not.
-constexpr std::array<const char*, 6> environment_keys{
-    "environment.kernel",   "environment.cpu_model",    "environment.cpus",
-    "environment.compiler", "environment.cpus_allowed", "environment.governor"};
+std::vector<Metric> metrics(bool open_loop) {
+  std::vector<Metric> found;
+  for (const LoadField& field : load_fields) {
+    const Compared& compared = field.compared;
+    if (compared.name.empty()) continue;
+    const bool decides = compared.decides == Compared::Decides::always ||
+                         compared.decides == (open_loop ? Compared::Decides::open_loop
+                                                        : Compared::Decides::closed_loop);
+    if (!std::holds_alternative<LoadHistogram>(field.source)) {
+      found.push_back(
+          {std::string(field.name), std::string(compared.name), compared.more_is_better, decides});
+      continue;
+    }
+    for (const Statistic& statistic : statistics) {
+      if (!statistic.is_compared) continue;
+      found.push_back({fmt::format("{}.{}", field.name, json_name(statistic)),
+                       fmt::format("{} {}", statistic.name, compared.name), compared.more_is_better,
+                       decides && statistic.decides});
+    }
+  }
+  return found;
+}
 
 struct Settings {
   std::string before;
@@ -142,8 +152,9 @@ void check_workloads(const RunSet& before, const RunSet& after) {
   };
   for (const RunSet* set : {&before, &after}) {
     for (const JsonValues& run : set->runs) {
-      for (const char* key : workload_keys) {
-        if (run.text(key) == first.text(key)) continue;
+      for (const LoadField& field : load_fields) {
+        const std::string key(field.name);
+        if (field.role != Role::workload || run.text(key) == first.text(key)) continue;
         refuse(fmt::format("{} is '{}' in {} and '{}' in {}; compare runs of one workload", key,
                            first.text(key), before.path, run.text(key), set->path));
       }
@@ -173,7 +184,7 @@ void check_pairs(const RunSet& before, const RunSet& after, double confidence) {
 }
 
 // Empty unless every run has it, above zero.
-std::vector<double> values_of(const RunSet& set, const char* key) {
+std::vector<double> values_of(const RunSet& set, const std::string& key) {
   std::vector<double> values;
   for (const JsonValues& run : set.runs) {
     const double value = run.number(key).value_or(0);
@@ -181,12 +192,6 @@ std::vector<double> values_of(const RunSet& set, const char* key) {
     values.push_back(value);
   }
   return values;
-}
-
-bool is_decisive(const Metric& metric, bool open_loop) {
-  const std::string_view key = metric.key;
-  return key == "server_cpu_us_per_message" ||
-         key == (open_loop ? "latency_us.p99" : "messages_per_second");
 }
 
 std::string set_line(const char* name, const RunSet& set) {
@@ -198,7 +203,9 @@ std::string set_line(const char* name, const RunSet& set) {
 
 std::string notes(const RunSet& before, const RunSet& after) {
   std::string text;
-  for (const char* key : environment_keys) {
+  for (const Field<TestBed>& field : environment_fields()) {
+    if (!field.is_noted) continue;
+    const std::string key = fmt::format("environment.{}", field.name);
     const std::string left = before.runs.front().text(key);
     const std::string right = after.runs.front().text(key);
     if (left != right) {
@@ -234,7 +241,7 @@ int compare(const Settings& settings) {
                  "after", "change", fmt::format("{} % interval", settings.confidence_percent));
   std::vector<Verdict> verdicts;
   std::string deciding;
-  for (const Metric& metric : metrics) {
+  for (const Metric& metric : metrics(open_loop)) {
     const std::vector<double> left = values_of(before, metric.key);
     const std::vector<double> right = values_of(after, metric.key);
     if (left.empty() || right.empty()) continue;
@@ -242,16 +249,15 @@ int compare(const Settings& settings) {
                                              : compare_runs(left, right, confidence);
     const Verdict verdict =
         verdict_of(found, metric.more_is_better, static_cast<double>(settings.least_percent) / 100);
-    const bool decides = is_decisive(metric, open_loop);
-    if (decides) {
+    if (metric.decides) {
       verdicts.push_back(verdict);
-      deciding += (deciding.empty() ? "" : " and ") + std::string(metric.name);
+      deciding += (deciding.empty() ? "" : " and ") + metric.name;
     }
     const auto percent = [](double ratio) { return fmt::format("{:+.1f} %", 100 * (ratio - 1)); };
     fmt::format_to(std::back_inserter(text), "{:<16}{:>14.6g}{:>14.6g}{:>10}   {:<22}{}{}\n",
                    metric.name, found.before, found.after, percent(found.ratio),
                    percent(found.low) + " to " + percent(found.high), to_string(verdict),
-                   decides ? "  (decides)" : "");
+                   metric.decides ? "  (decides)" : "");
   }
   const Verdict verdict = overall(verdicts);
   const bool contradictory = verdict == Verdict::not_distinguishable &&
