@@ -299,8 +299,9 @@ class ChatLoad final : public Protocol {
     if (cpu_before_ && cpu_after_) result_.server_cpu_s = *cpu_after_ - *cpu_before_;
     result_.server_processors = server_.processors();
     const bool has_run = started_ns_ != 0 && result_.deliveries > 0;
-    const bool is_free = options_.json_path != "-";
-    if (has_run && !options_.quiet && is_free) print(chat_load_summary(result_));
+    if (has_run && !options_.quiet && !options_.is_output_taken()) {
+      print(chat_load_summary(result_));
+    }
     if (!options_.json_path.empty()) {
       write_result_file("--json", options_.json_path, chat_load_json(result_));
     }

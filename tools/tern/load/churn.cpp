@@ -6,7 +6,6 @@
 #include <limits>
 #include <utility>
 
-#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/units.hpp"
 
 namespace tern::tool {
@@ -90,22 +89,13 @@ void ChurnTraffic::opened(Connection& connection) {
   Client& client = *static_cast<Client*>(connection.user_data);
   record_opened(connection, clock_ns() - client.connect_ns);
   ++result_.measure.connections_opened;
-  failed_in_a_row_ = 0;
-  if (targets_.size() > 1) targets_.assign(1, connection.peer());
   client.state = State::asking;
   send_message(connection, client.receive_index);
 }
 
 void ChurnTraffic::send_message(Connection& connection, std::size_t index) {
   for (std::size_t left = message_bytes_; left > 0;) {
-    std::size_t count = std::min(left, LoadPattern::chunk_bytes);
-    if (pattern_.is_shared()) {
-      const SharedBuffer& piece = pattern_.shared(index);
-      connection.send(piece);
-      count = piece.size();
-    } else {
-      connection.send(pattern_.bytes(index, count));
-    }
+    const std::size_t count = send_piece(connection, index, left);
     index = pattern_.advance(index, count);
     left -= count;
   }
@@ -148,20 +138,13 @@ void ChurnTraffic::closed(Connection& connection, CloseReason reason,
   Client& client = *static_cast<Client*>(connection.user_data);
   client.connection = nullptr;
   --alive_;
-  if (reason == CloseReason::connect_failed) {
-    add_connect_error(error);
-    if (paced_ && !client.failed) ++result_.measure.unanswered;
-    client.failed = true;
-  } else if (client.state == State::connecting && is_tls_failure(reason)) {
-    add_handshake_error(reason, error);
+  if (has_failed_to_open(client.state == State::connecting, reason, error)) {
     if (paced_ && !client.failed) ++result_.measure.unanswered;
     client.failed = true;
   } else if (!client.failed && reason != CloseReason::finished) {
-    const LoadError kind = reason == CloseReason::reset_by_peer ? LoadError::reset_by_server
-                                                                : LoadError::connection_failed;
-    const std::string cause = error ? describe(error) : std::string(to_string(reason));
-    fail(client, kind,
-         fmt::format("{} after {} of {} bytes", cause, client.received_bytes, message_bytes_));
+    fail(client, error_of(reason),
+         fmt::format("{} after {} of {} bytes", cause_text(reason, error), client.received_bytes,
+                     message_bytes_));
   }
   if (paced_ && !client.failed) return go_on(client);
   if (client.quota > 0 && !client.failed) return begin(client, clock_ns());

@@ -117,8 +117,7 @@ std::string failure_line(const LoadPlan& plan, const LoadOutcome& outcome, int e
 void report(const LoadPlan& plan, const LoadOutcome& outcome, int exit_code) {
   if (!plan.options.quiet && exit_code != exit_unavailable) {
     const std::string summary = load_summary({plan, outcome});
-    // Standard output is the JSON's or the percentiles' when they were asked for there.
-    if (plan.options.json_path != "-" && plan.options.hdr_path != "-") {
+    if (!plan.options.is_output_taken()) {
       print(summary);
     } else {
       [[maybe_unused]] const auto error = write_all(system::Stream::error, summary);
@@ -233,7 +232,7 @@ int find_max(const LoadOptions& options) {
   if (exit_code == exit_success && !has_result) exit_code = exit_failure;
   report(found.plan, found.outcome, exit_code);
   if (exit_code == exit_success && options.quiet) return exit_code;
-  const bool is_free = options.json_path != "-" && options.hdr_path != "-";
+  const bool is_free = !options.is_output_taken();
   [[maybe_unused]] const auto error = write_all(
       exit_code == exit_success && is_free ? system::Stream::output : system::Stream::error,
       finding_line(found, options.find_max->text));

@@ -43,6 +43,8 @@ struct LoadOptions {
 
   bool is_open_loop() const { return rate != 0; }
   bool by_count() const { return count != 0; }
+  // By a result, so that the summary goes elsewhere.
+  bool is_output_taken() const { return json_path == "-" || hdr_path == "-"; }
   bool is_datagram() const { return url.scheme == Scheme::udp; }
 };
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/units.hpp"
 
 namespace tern::tool {
@@ -45,8 +44,6 @@ void StreamTraffic::opened(Connection& connection) {
   Client& client = *static_cast<Client*>(connection.user_data);
   const std::int64_t now_ns = clock_ns();
   record_opened(connection, now_ns - client.progress_ns);
-  failed_in_a_row_ = 0;
-  if (targets_.size() > 1) targets_.assign(1, connection.peer());
   if (client.idle) {
     client.progress_ns = now_ns;
     begin(client, 1, now_ns);
@@ -94,16 +91,8 @@ void StreamTraffic::begin(Client& client, std::uint64_t messages, std::int64_t b
 void StreamTraffic::send_unsent(Client& client) {
   while (client.unsent_bytes > 0) {
     if (windowed_ && client.connection->queued_bytes() >= queue_bytes_max) return;
-    std::size_t count = 0;
-    if (pattern_.is_shared()) {
-      const SharedBuffer& piece = pattern_.shared(client.send_index);
-      client.connection->send(piece);
-      count = piece.size();
-    } else {
-      count = static_cast<std::size_t>(
-          std::min<std::uint64_t>(client.unsent_bytes, LoadPattern::chunk_bytes));
-      client.connection->send(pattern_.bytes(client.send_index, count));
-    }
+    const std::size_t count =
+        send_piece(*client.connection, client.send_index, client.unsent_bytes);
     client.send_index = pattern_.advance(client.send_index, count);
     client.awaited_bytes += count;
     client.unsent_bytes -= count;
@@ -234,25 +223,16 @@ void StreamTraffic::ended(Connection& connection) {
 void StreamTraffic::closed(Connection& connection, CloseReason reason,
                            const std::error_code& error) {
   Client& client = *static_cast<Client*>(connection.user_data);
-  if (reason == CloseReason::connect_failed) {
-    add_connect_error(error);
-  } else if (client.state == State::opening && is_tls_failure(reason)) {
-    add_handshake_error(reason, error);
-  } else if (client.state != State::failed && client.state != State::closing) {
-    ended_early(client, reason, error);
+  const bool is_over = client.state == State::failed || client.state == State::closing;
+  if (!has_failed_to_open(client.state == State::opening, reason, error) && !is_over) {
+    result_.errors.add(error_of(reason),
+                       fmt::format("connection {}: {} ({})", client.number + 1,
+                                   cause_text(reason, error), unanswered_text(client)));
   }
   leave_state(client, State::failed);
   client.connection = nullptr;
   --alive_;
   changed_();
-}
-
-void StreamTraffic::ended_early(Client& client, CloseReason reason, const std::error_code& error) {
-  const LoadError kind = reason == CloseReason::reset_by_peer ? LoadError::reset_by_server
-                                                              : LoadError::connection_failed;
-  const std::string cause = error ? describe(error) : std::string(to_string(reason));
-  result_.errors.add(kind, fmt::format("connection {}: {} ({})", client.number + 1, cause,
-                                       unanswered_text(client)));
 }
 
 void StreamTraffic::check() {

@@ -71,7 +71,6 @@ class StreamTraffic final : public Traffic, private Protocol {
   void fail(Client& client, LoadError error, const std::string& what);
   // Takes a client out of the gauge that its state belongs to.
   void leave_state(Client& client, State next);
-  void ended_early(Client& client, CloseReason reason, const std::error_code& error);
   std::string unanswered_text(const Client& client) const;
 
   Limits limits_;

@@ -19,10 +19,15 @@ Limits load_limits(const LoadPlan& plan) {
   return limits;
 }
 
+namespace {
+
+// Of a connection that was not open yet: its handshake failed.
 bool is_tls_failure(CloseReason reason) {
   return reason == CloseReason::tls_error || reason == CloseReason::truncated ||
          reason == CloseReason::handshake_timeout;
 }
+
+}  // namespace
 
 ConnectOptions Traffic::connect_options(std::size_t number) const {
   ConnectOptions options;
@@ -44,6 +49,8 @@ void Traffic::record_opened(const Connection& connection, std::int64_t took_ns) 
     if (tls->resumed) ++measure.handshakes_resumed;
   }
   result_.reached = true;
+  failed_in_a_row_ = 0;
+  if (targets_.size() > 1) targets_.assign(1, connection.peer());
 }
 
 Duration Traffic::check_interval() const {
@@ -51,20 +58,31 @@ Duration Traffic::check_interval() const {
                               std::chrono::seconds(1));
 }
 
-void Traffic::add_connect_error(const std::error_code& error) {
+bool Traffic::has_failed_to_open(bool is_opening, CloseReason reason,
+                                 const std::error_code& error) {
+  LoadError kind = LoadError::connect_failed;
+  std::string cause = cause_text(reason, error);
+  if (reason == CloseReason::connect_failed) {
+    if (error == std::errc::connection_refused) kind = LoadError::connect_refused;
+    if (error == std::errc::timed_out) kind = LoadError::connect_timed_out;
+    cause = describe(error);
+  } else if (is_opening && is_tls_failure(reason)) {
+    cause = "TLS: " + cause;
+  } else {
+    return false;
+  }
   ++failed_in_a_row_;
-  const LoadError kind = error == std::errc::connection_refused ? LoadError::connect_refused
-                         : error == std::errc::timed_out        ? LoadError::connect_timed_out
-                                                                : LoadError::connect_failed;
-  result_.errors.add(kind,
-                     fmt::format("connect {}: {}", plan_.options.url.to_string(), describe(error)));
+  result_.errors.add(kind, fmt::format("connect {}: {}", plan_.options.url.to_string(), cause));
+  return true;
 }
 
-void Traffic::add_handshake_error(CloseReason reason, const std::error_code& error) {
-  ++failed_in_a_row_;
-  const std::string cause = error ? describe(error) : std::string(to_string(reason));
-  result_.errors.add(LoadError::connect_failed,
-                     fmt::format("connect {}: TLS: {}", plan_.options.url.to_string(), cause));
+LoadError Traffic::error_of(CloseReason reason) {
+  return reason == CloseReason::reset_by_peer ? LoadError::reset_by_server
+                                              : LoadError::connection_failed;
+}
+
+std::string Traffic::cause_text(CloseReason reason, const std::error_code& error) {
+  return error ? describe(error) : std::string(to_string(reason));
 }
 
 std::string Traffic::wrong_byte_text(std::uint64_t offset, std::byte byte,

@@ -10,6 +10,7 @@
 //   THREAD  The worker's reactor only.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -40,9 +41,6 @@ inline std::int64_t clock_ns() {
 // its input while its output is queued: both would wait for ever. Traffic bounds what it queues by
 // itself, and time-outs are its own.
 Limits load_limits(const LoadPlan& plan);
-
-// A handshake that failed, when the connection was not opened yet.
-bool is_tls_failure(CloseReason reason);
 
 class Traffic {
  public:
@@ -92,10 +90,26 @@ class Traffic {
  protected:
   // How the client of that number connects (see LoadPlan::source_of).
   ConnectOptions connect_options(std::size_t number) const;
-  // A connection is open, so long after it was begun.
+  // A connection is open, so long after it was begun. Of several addresses it settles on this one.
   void record_opened(const Connection& connection, std::int64_t took_ns);
-  void add_connect_error(const std::error_code& error);
-  void add_handshake_error(CloseReason reason, const std::error_code& error);
+  // Whether a connection that ended was never open; then its error is added. `is_opening`: it was
+  // not open yet, so that a failure of TLS is its handshake's.
+  bool has_failed_to_open(bool is_opening, CloseReason reason, const std::error_code& error);
+  // An open connection that ended: of which class that is, and why.
+  static LoadError error_of(CloseReason reason);
+  static std::string cause_text(CloseReason reason, const std::error_code& error);
+  // Sends a piece of the pattern from `index` on, at most `bytes_max`. Returns its length.
+  std::size_t send_piece(Connection& connection, std::size_t index, std::uint64_t bytes_max) {
+    if (pattern_.is_shared()) {
+      const SharedBuffer& piece = pattern_.shared(index);
+      connection.send(piece);
+      return piece.size();
+    }
+    const auto count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(bytes_max, LoadPattern::chunk_bytes));
+    connection.send(pattern_.bytes(index, count));
+    return count;
+  }
   // What to say of `byte`, which came where the pattern has what stands at `index`.
   std::string wrong_byte_text(std::uint64_t offset, std::byte byte, std::size_t index) const;
 
