@@ -10,7 +10,7 @@
 #include <set>
 #include <string>
 
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
 #include "src/support/text.hpp"
 
 namespace {

@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/service.hpp"
 #include "src/core/reactor/reactor_core.hpp"
 #include "tern/connector.hpp"

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <atomic>
 
-#include "src/chat/doors/lines/lines.hpp"
-#include "src/chat/service/hub_host.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
+#include "src/chat/service/hub_runner.hpp"
 #include "src/chat/service/session.hpp"
-#include "src/chat/service/spoke.hpp"
+#include "src/chat/service/shard.hpp"
 
 namespace tern::chat {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "src/chat/service/spoke.hpp"
+#include "src/chat/service/shard.hpp"
 
 namespace tern::chat {
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/delivery.hpp"
 #include "src/support/token_bucket.hpp"
 #include "tern/connection.hpp"

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/hub/hub.hpp"
 
 namespace tern::chat {

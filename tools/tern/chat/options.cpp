@@ -5,7 +5,7 @@
 #include <CLI/App.hpp>
 #include <algorithm>
 
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
 #include "tools/tern/cli/exit_codes.hpp"
 #include "tools/tern/cli/options.hpp"
 #include "tools/tern/cli/units.hpp"

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "backends/system/proc_stats.hpp"
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
+#include "src/support/json_writer.hpp"
 #include "tern/connector.hpp"
 #include "tern/process.hpp"
 #include "tern/timer.hpp"

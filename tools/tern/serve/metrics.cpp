@@ -5,7 +5,7 @@
 #include <chrono>
 #include <memory>
 
-#include "src/support/http.hpp"
+#include "src/support/http_exchange.hpp"
 #include "tern/timer.hpp"
 #include "tern/version.hpp"
 #include "tools/tern/cli/address.hpp"

@@ -1,8 +1,8 @@
-#include "src/chat/service/spoke.hpp"
+#include "src/chat/service/shard.hpp"
 
 #include <algorithm>
 
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/session.hpp"
 
 namespace tern::chat {

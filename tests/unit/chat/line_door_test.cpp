@@ -1,5 +1,5 @@
 // The line door without a connection: bytes to lines, lines to commands, events to lines.
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,12 +1,12 @@
-#include "src/chat/service/hub_host.hpp"
+#include "src/chat/service/hub_runner.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <iterator>
 #include <utility>
 
-#include "src/chat/doors/lines/lines.hpp"
-#include "src/chat/service/spoke.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
+#include "src/chat/service/shard.hpp"
 #include "src/chat/store/record.hpp"
 #include "src/support/text.hpp"
 

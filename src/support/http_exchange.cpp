@@ -1,4 +1,4 @@
-#include "src/support/http.hpp"
+#include "src/support/http_exchange.hpp"
 
 #include <algorithm>
 

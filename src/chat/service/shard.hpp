@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "src/chat/service/delivery.hpp"
-#include "src/chat/service/hub_host.hpp"
+#include "src/chat/service/hub_runner.hpp"
 #include "src/chat/service/service.hpp"
 #include "tern/timer.hpp"
 

@@ -1,5 +1,5 @@
 // Requests over HTTP/1.1, as they come and as they should not.
-#include "src/support/http.hpp"
+#include "src/support/http_exchange.hpp"
 
 #include <doctest/doctest.h>
 

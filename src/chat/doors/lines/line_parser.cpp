@@ -1,4 +1,4 @@
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
 
 #include <algorithm>
 #include <array>

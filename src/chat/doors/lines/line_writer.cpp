@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string>
 
-#include "src/chat/doors/lines/lines.hpp"
+#include "src/chat/doors/lines/line_door.hpp"
 #include "src/support/text.hpp"
 
 namespace tern::chat {
