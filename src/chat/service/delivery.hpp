@@ -39,12 +39,12 @@ struct Delivery {
 using Deliveries = std::vector<Delivery>;
 
 // Members are numbered by each reactor for itself, so that none is asked for a number.
-constexpr unsigned spoke_shift = 48;
-constexpr MemberId member_id(std::size_t spoke, std::uint64_t number) {
-  return (static_cast<MemberId>(spoke) << spoke_shift) | number;
+constexpr unsigned shard_shift = 48;
+constexpr MemberId member_id(std::size_t shard, std::uint64_t number) {
+  return (static_cast<MemberId>(shard) << shard_shift) | number;
 }
-constexpr std::size_t spoke_of(MemberId member) {
-  return static_cast<std::size_t>(member >> spoke_shift);
+constexpr std::size_t shard_of(MemberId member) {
+  return static_cast<std::size_t>(member >> shard_shift);
 }
 
 }  // namespace tern::chat

@@ -23,12 +23,12 @@ UnixTime system_time() {
 
 }  // namespace
 
-HubHost::HubHost(const ServiceOptions& options, Reactor& reactor)
+HubRunner::HubRunner(const ServiceOptions& options, Reactor& reactor)
     : options_(options), reactor_(reactor), hub_(options.hub, *this) {
   hub_.set_roster(options.roster);
 }
 
-void HubHost::take(Requests requests) {
+void HubRunner::take(Requests requests) {
   if (inbox_.empty()) {
     inbox_ = std::move(requests);
   } else {
@@ -37,9 +37,10 @@ void HubHost::take(Requests requests) {
   work();
 }
 
-void HubHost::work() {
+void HubRunner::work() {
   if (has_ended_) return;
-  // Whoever is given something may have to go because of it, and says so from inside flush().
+  // flush() may call this again: what it delivers on this reactor may overflow a session, whose
+  // `gone` comes through take() while the batch is still being handed out. It is carried out next.
   if (std::exchange(is_busy_, true)) return;
   do {
     carry_out(std::exchange(inbox_, {}));
@@ -50,7 +51,7 @@ void HubHost::work() {
   is_busy_ = false;
 }
 
-void HubHost::carry_out(const Requests& requests) {
+void HubRunner::carry_out(const Requests& requests) {
   const UnixTime now = options_.clock ? options_.clock() : system_time();
   std::size_t commands = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -63,7 +64,7 @@ void HubHost::carry_out(const Requests& requests) {
 }
 
 // True: a command is done with.
-bool HubHost::carry_out(const Request& request, UnixTime now) {
+bool HubRunner::carry_out(const Request& request, UnixTime now) {
   const std::size_t members_before = hub_.members();
   switch (request.kind) {
     case Request::Kind::arrive:
@@ -89,7 +90,7 @@ bool HubHost::carry_out(const Request& request, UnixTime now) {
   return false;
 }
 
-void HubHost::verified(MemberId member, Verdict verdict) {
+void HubRunner::verified(MemberId member, Verdict verdict) {
   const auto held = held_.find(member);
   if (held == held_.end()) return;  // it has gone meanwhile
   Requests requests = std::move(held->second);
@@ -103,25 +104,25 @@ void HubHost::verified(MemberId member, Verdict verdict) {
   work();
 }
 
-void HubHost::reconfigure(const ServiceOptions& options) {
+void HubRunner::reconfigure(const ServiceOptions& options) {
   chat::reconfigure(options_, options);
   hub_.set_limits(options_.hub);
   hub_.set_roster(options_.roster);
   work();
 }
 
-void HubHost::publish() {
+void HubRunner::publish() {
   counts_.members.store(hub_.members(), std::memory_order_relaxed);
   counts_.rooms.store(hub_.rooms(), std::memory_order_relaxed);
   counts_.history_bytes.store(hub_.history_bytes(), std::memory_order_relaxed);
 }
 
-void HubHost::count_gone(Leaving why, std::size_t members_before) {
+void HubRunner::count_gone(Leaving why, std::size_t members_before) {
   if (hub_.members() == members_before) return;
   counts_.gone[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
 }
 
-ServiceCounters HubHost::counters() const {
+ServiceCounters HubRunner::counters() const {
   ServiceCounters counters;
   counters.members = counts_.members.load(std::memory_order_relaxed);
   counters.rooms = counts_.rooms.load(std::memory_order_relaxed);
@@ -134,8 +135,9 @@ ServiceCounters HubHost::counters() const {
   return counters;
 }
 
-// Whatever anybody hears is on its way to the disk before.
-void HubHost::record() {
+// Write-ahead: what was said in this batch is appended before flush() posts any delivery of it, so
+// nobody hears a line that a restart would not know.
+void HubRunner::record() {
   if (records_.empty()) return;
   Journal& journal = *options_.journal;
   if (journal.is_too_long()) {
@@ -151,44 +153,44 @@ void HubHost::record() {
   records_.clear();
 }
 
-void HubHost::acknowledge(MemberId member, std::size_t count) {
-  SpokeState& state = spokes_[spoke_of(member)];
+void HubRunner::acknowledge(MemberId member, std::size_t count) {
+  ShardState& state = shards_[shard_of(member)];
   Deliveries& to = is_behind() ? state.withheld : state.outbox;
   to.push_back({.kind = Delivery::Kind::acknowledge,
                 .count = static_cast<std::uint32_t>(count),
                 .member = member});
 }
 
-bool HubHost::is_behind() const {
-  return std::any_of(spokes_.begin(), spokes_.end(), [this](const SpokeState& state) {
+bool HubRunner::is_behind() const {
+  return std::any_of(shards_.begin(), shards_.end(), [this](const ShardState& state) {
     return state.unapplied_bytes > options_.unapplied_bytes_max;
   });
 }
 
-void HubHost::flush() {
-  for (std::size_t i = 0; i < spokes_.size(); ++i) {
-    SpokeState& state = spokes_[i];
+void HubRunner::flush() {
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    ShardState& state = shards_[i];
     if (state.outbox.empty()) continue;
     Deliveries batch = std::exchange(state.outbox, {});
-    Spoke* spoke = state.spoke;
-    if (&spoke->reactor() == &reactor_) {
-      spoke->apply(batch);
+    ChatShard* shard = state.shard;
+    if (&shard->reactor() == &reactor_) {
+      shard->apply(batch);
       continue;
     }
     std::size_t bytes = 0;
     for (const Delivery& delivery : batch) bytes += delivery_bytes + delivery.buffer.size();
     state.unapplied_bytes += bytes;
-    spoke->reactor().post([this, spoke, i, bytes, batch = std::move(batch)] {
-      spoke->apply(batch);
-      spoke->post_to_hub([this, i, bytes] { applied(i, bytes); });
+    shard->reactor().post([this, shard, i, bytes, batch = std::move(batch)] {
+      shard->apply(batch);
+      shard->post_to_hub([this, i, bytes] { applied(i, bytes); });
     });
   }
 }
 
-void HubHost::applied(std::size_t index, std::size_t bytes) {
-  spokes_[index].unapplied_bytes -= bytes;
+void HubRunner::applied(std::size_t index, std::size_t bytes) {
+  shards_[index].unapplied_bytes -= bytes;
   if (is_behind()) return;
-  for (SpokeState& state : spokes_) {
+  for (ShardState& state : shards_) {
     std::move(state.withheld.begin(), state.withheld.end(), std::back_inserter(state.outbox));
     state.withheld.clear();
   }
@@ -197,28 +199,28 @@ void HubHost::applied(std::size_t index, std::size_t bytes) {
 
 // --- what the hub says ---
 
-SharedBuffer HubHost::written(const Event& event) {
+SharedBuffer HubRunner::written(const Event& event) {
   text_.clear();
   format_lines(event, text_);
   return SharedBuffer::copy_of(text_);
 }
 
-void HubHost::tell(MemberId member, const Event& event) {
-  spokes_[spoke_of(member)].outbox.push_back(
+void HubRunner::tell(MemberId member, const Event& event) {
+  shards_[shard_of(member)].outbox.push_back(
       {.kind = Delivery::Kind::to_member, .member = member, .buffer = written(event)});
 }
 
-void HubHost::tell_room(RoomId room, MemberId except, const Event& event) {
+void HubRunner::tell_room(RoomId room, MemberId except, const Event& event) {
   const bool is_message = event.kind == Event::Kind::said || event.kind == Event::Kind::emoted;
   if (is_message) counts_.messages.fetch_add(1, std::memory_order_relaxed);
   const auto it = present_.find(room);
   if (it == present_.end()) return;
   SharedBuffer buffer;
   for (std::size_t i = 0; i < it->second.size(); ++i) {
-    const bool only_except = except != 0 && it->second[i] == 1 && spoke_of(except) == i;
+    const bool only_except = except != 0 && it->second[i] == 1 && shard_of(except) == i;
     if (it->second[i] == 0 || only_except) continue;
     if (!buffer) buffer = written(event);
-    spokes_[i].outbox.push_back({.kind = Delivery::Kind::to_room,
+    shards_[i].outbox.push_back({.kind = Delivery::Kind::to_room,
                                  .is_presence = is_presence(event.kind),
                                  .member = except,
                                  .room = room,
@@ -226,24 +228,24 @@ void HubHost::tell_room(RoomId room, MemberId except, const Event& event) {
   }
 }
 
-void HubHost::entered(RoomId room, MemberId member) {
+void HubRunner::entered(RoomId room, MemberId member) {
   std::vector<std::uint32_t>& counts = present_[room];
-  counts.resize(spokes_.size());
-  ++counts[spoke_of(member)];
-  spokes_[spoke_of(member)].outbox.push_back(
+  counts.resize(shards_.size());
+  ++counts[shard_of(member)];
+  shards_[shard_of(member)].outbox.push_back(
       {.kind = Delivery::Kind::enter, .member = member, .room = room});
 }
 
-void HubHost::exited(RoomId room, MemberId member) {
+void HubRunner::exited(RoomId room, MemberId member) {
   const auto it = present_.find(room);
-  --it->second[spoke_of(member)];
+  --it->second[shard_of(member)];
   const auto is_zero = [](std::uint32_t count) { return count == 0; };
   if (std::all_of(it->second.begin(), it->second.end(), is_zero)) present_.erase(it);
-  spokes_[spoke_of(member)].outbox.push_back(
+  shards_[shard_of(member)].outbox.push_back(
       {.kind = Delivery::Kind::exit, .member = member, .room = room});
 }
 
-void HubHost::verify(MemberId member, std::string_view name, std::string_view password) {
+void HubRunner::verify(MemberId member, std::string_view name, std::string_view password) {
   const auto done = [this, member](Verdict verdict) {
     reactor_.post([this, member, verdict] { verified(member, verdict); });
   };
@@ -251,12 +253,12 @@ void HubHost::verify(MemberId member, std::string_view name, std::string_view pa
   options_.passwords->check(folded(name), std::string(password), done);
 }
 
-void HubHost::kept(std::string_view room, const Message& message) {
+void HubRunner::kept(std::string_view room, const Message& message) {
   if (options_.journal != nullptr) append_record(room, message, records_);
 }
 
-void HubHost::dismissed(MemberId member) {
-  spokes_[spoke_of(member)].outbox.push_back({.kind = Delivery::Kind::dismiss, .member = member});
+void HubRunner::dismissed(MemberId member) {
+  shards_[shard_of(member)].outbox.push_back({.kind = Delivery::Kind::dismiss, .member = member});
 }
 
 }  // namespace tern::chat

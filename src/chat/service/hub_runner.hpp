@@ -1,5 +1,5 @@
-// HubHost: the hub on its reactor: takes requests, writes events down once, and gives each reactor
-// what its members are to hear, one posted value a batch.
+// HubRunner: the hub on its reactor: takes requests, writes events down once, and gives each
+// reactor what its members are to hear, one posted value a batch.
 #pragma once
 
 #include <array>
@@ -15,28 +15,28 @@
 
 namespace tern::chat {
 
-class HubHost final : private Outlet {
+class HubRunner final : private Outlet {
  public:
-  HubHost(const ServiceOptions& options, Reactor& reactor);
+  HubRunner(const ServiceOptions& options, Reactor& reactor);
 
   Reactor& reactor() const { return reactor_; }
   const Hub& hub() const { return hub_; }
   void restore(const std::string& room, Message message) { hub_.restore(room, std::move(message)); }
-  void add(Spoke& spoke) { spokes_.push_back({&spoke, {}, {}, 0}); }
+  void add(ChatShard& shard) { shards_.push_back({&shard, {}, {}, 0}); }
 
   // THREAD: the hub's reactor. May be called while it is at work: then it comes next.
   void take(Requests requests);
   void reconfigure(const ServiceOptions& options);
   // A reactor has sent what it was given.
-  void applied(std::size_t spoke, std::size_t bytes);
+  void applied(std::size_t shard, std::size_t bytes);
   // THREAD: any.
   ServiceCounters counters() const;
   // THREAD: any, for the request of one.
   void end() { has_ended_ = true; }
 
  private:
-  struct SpokeState {
-    Spoke* spoke;
+  struct ShardState {
+    ChatShard* shard;
     Deliveries outbox;
     Deliveries withheld;  // acknowledgements
     std::size_t unapplied_bytes;
@@ -65,8 +65,8 @@ class HubHost final : private Outlet {
   ServiceOptions options_;
   Reactor& reactor_;
   Hub hub_;
-  std::vector<SpokeState> spokes_;
-  // How many members of a room are on each spoke: who has nobody there is told nothing.
+  std::vector<ShardState> shards_;
+  // How many members of a room are on each shard: who has nobody there is told nothing.
   std::unordered_map<RoomId, std::vector<std::uint32_t>> present_;
   Requests inbox_;
   // What members sent after a password, until it has been looked at: at most in_flight_max each.

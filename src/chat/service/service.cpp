@@ -14,24 +14,24 @@ namespace {
 // The door for people: lines.
 class LineDoor final : public Protocol {
  public:
-  explicit LineDoor(Spoke& spoke) : spoke_(spoke) {}
+  explicit LineDoor(ChatShard& shard) : shard_(shard) {}
 
  private:
   static Session* session_of(const Connection& connection) {
     return static_cast<Session*>(connection.user_data);
   }
 
-  void opened(Connection& connection) override { spoke_.open(connection); }
+  void opened(Connection& connection) override { shard_.open(connection); }
   void received(Connection& connection, std::span<const std::byte> bytes) override {
     session_of(connection)->received({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
   void ended(Connection& connection) override { session_of(connection)->ended(); }
   void closed(Connection& connection, CloseReason, const std::error_code&) override {
     // A handshake that failed was never opened.
-    if (Session* session = session_of(connection)) spoke_.close(*session);
+    if (Session* session = session_of(connection)) shard_.close(*session);
   }
 
-  Spoke& spoke_;
+  ChatShard& shard_;
 };
 
 }  // namespace
@@ -39,33 +39,33 @@ class LineDoor final : public Protocol {
 Service::Service(const ServiceOptions& options) : options_(options) {}
 Service::~Service() = default;
 
-Spoke& Service::spoke_on(Reactor& reactor) {
-  const auto it = std::find_if(spokes_.begin(), spokes_.end(),
-                               [&](const auto& spoke) { return &spoke->reactor() == &reactor; });
-  if (it != spokes_.end()) return **it;
-  if (host_ == nullptr) host_ = std::make_unique<HubHost>(options_, reactor);
-  spokes_.push_back(std::make_unique<Spoke>(spokes_.size(), options_, reactor, *host_));
-  host_->add(*spokes_.back());
-  return *spokes_.back();
+ChatShard& Service::shard_on(Reactor& reactor) {
+  const auto it = std::find_if(shards_.begin(), shards_.end(),
+                               [&](const auto& shard) { return &shard->reactor() == &reactor; });
+  if (it != shards_.end()) return **it;
+  if (runner_ == nullptr) runner_ = std::make_unique<HubRunner>(options_, reactor);
+  shards_.push_back(std::make_unique<ChatShard>(shards_.size(), options_, reactor, *runner_));
+  runner_->add(*shards_.back());
+  return *shards_.back();
 }
 
 std::unique_ptr<Protocol> Service::door(Reactor& reactor) {
-  return std::make_unique<LineDoor>(spoke_on(reactor));
+  return std::make_unique<LineDoor>(shard_on(reactor));
 }
 
 void Service::drain() {
-  for (const auto& spoke : spokes_) {
-    spoke->reactor().post([spoke = spoke.get()] { spoke->drain(); });
+  for (const auto& shard : shards_) {
+    shard->reactor().post([shard = shard.get()] { shard->drain(); });
   }
 }
 
 void Service::end() {
-  if (host_ != nullptr) host_->end();
-  for (const auto& spoke : spokes_) spoke->end();
+  if (runner_ != nullptr) runner_->end();
+  for (const auto& shard : shards_) shard->end();
 }
 
 void Service::restore(const std::string& room, Message message) {
-  host_->restore(room, std::move(message));
+  runner_->restore(room, std::move(message));
 }
 
 void Service::reconfigure(const ServiceOptions& options, std::function<void()> done) {
@@ -81,14 +81,14 @@ void Service::reconfigure(const ServiceOptions& options, std::function<void()> d
   const auto change = std::make_shared<Change>();
   change->options = options;
   change->done = std::move(done);
-  change->left = spokes_.size() + 1;
-  host_->reactor().post([host = host_.get(), change] {
-    host->reconfigure(change->options);
+  change->left = shards_.size() + 1;
+  runner_->reactor().post([runner = runner_.get(), change] {
+    runner->reconfigure(change->options);
     change->was_taken();
   });
-  for (const auto& spoke : spokes_) {
-    spoke->reactor().post([spoke = spoke.get(), change] {
-      spoke->reconfigure(change->options);
+  for (const auto& shard : shards_) {
+    shard->reactor().post([shard = shard.get(), change] {
+      shard->reconfigure(change->options);
       change->was_taken();
     });
   }
@@ -104,16 +104,16 @@ void reconfigure(ServiceOptions& options, const ServiceOptions& next) {
 }
 
 ServiceCounters Service::counters() const {
-  ServiceCounters counters = host_->counters();
-  for (const auto& spoke : spokes_) counters.deliveries += spoke->deliveries();
+  ServiceCounters counters = runner_->counters();
+  for (const auto& shard : shards_) counters.deliveries += shard->deliveries();
   return counters;
 }
 
-const Hub& Service::hub() const { return host_->hub(); }
+const Hub& Service::hub() const { return runner_->hub(); }
 
 std::size_t Service::sessions() const {
   std::size_t total = 0;
-  for (const auto& spoke : spokes_) total += spoke->sessions();
+  for (const auto& shard : shards_) total += shard->sessions();
   return total;
 }
 

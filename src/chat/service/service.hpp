@@ -1,15 +1,15 @@
 // Service: a chat on the reactors of a server.
 //
-//        reactor 0                     reactor 1
-//     ┌──────────────────────┐      ┌───────────────────┐
-//     │ connections ◄─ Spoke │      │ Spoke ─► connections
-//     │                │  ▲  │      │  │  ▲             │
-//     │       requests ▼  │  │      │  │  │ deliveries: one posted value a batch,
-//     │              HubHost ◄──────┼──┘  │ one shared buffer a message, whatever
-//     │                └─────┼──────┼─────┘ the number of members
-//     └──────────────────────┘      └───────────────────┘
+//        reactor 0                          reactor 1
+//     ┌──────────────────────────┐      ┌──────────────────────────┐
+//     │ connections ◄─ ChatShard │      │ ChatShard ─► connections │
+//     │                  │  ▲    │      │  │  ▲                    │
+//     │         requests ▼  │    │      │  │  │ deliveries: one posted value a batch,
+//     │              HubRunner ◄─┼──────┼──┘  │ one shared buffer a message, whatever
+//     │                  └───────┼──────┼─────┘ the number of members
+//     └──────────────────────────┘      └──────────────────────────┘
 //
-//   The hub lives on one reactor, the first. A spoke on each reactor knows the connections there
+//   The hub lives on one reactor, the first. A shard on each reactor knows the connections there
 //   and which of them are in which room; it reads lines, and sends what the hub says. Everything
 //   that a member does goes to the hub as a value, so there is one order of everything (hub.hpp);
 //   what follows from it goes to each reactor that has somebody to hear it, in that order. The
@@ -41,8 +41,8 @@
 
 namespace tern::chat {
 
-class HubHost;
-class Spoke;
+class HubRunner;
+class ChatShard;
 
 // Where history outlives the server.
 //   THREAD  the hub's reactor, once it runs.
@@ -140,11 +140,11 @@ class Service {
   std::size_t sessions() const;
 
  private:
-  Spoke& spoke_on(Reactor& reactor);
+  ChatShard& shard_on(Reactor& reactor);
 
   const ServiceOptions options_;
-  std::unique_ptr<HubHost> host_;
-  std::vector<std::unique_ptr<Spoke>> spokes_;
+  std::unique_ptr<HubRunner> runner_;
+  std::vector<std::unique_ptr<ChatShard>> shards_;
 };
 
 }  // namespace tern::chat

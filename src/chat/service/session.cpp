@@ -6,8 +6,8 @@
 
 namespace tern::chat {
 
-Session::Session(Spoke& spoke, Connection& connection, MemberId id)
-    : spoke_(spoke), connection_(connection), id_(id), last_line_(spoke.reactor().now()) {}
+Session::Session(ChatShard& shard, Connection& connection, MemberId id)
+    : shard_(shard), connection_(connection), id_(id), last_line_(shard.reactor().now()) {}
 
 std::vector<Session::Place>::iterator Session::place_in(RoomId room) {
   return std::find_if(places.begin(), places.end(),
@@ -35,7 +35,7 @@ void Session::pump() {
   while (state_ == State::talking) {
     if (requests.size() == in_flight_max) {
       waits_ = true;  // enough for one turn: others want to be heard, too
-      arm(spoke_.reactor(), spoke_.reactor().now());
+      arm(shard_.reactor(), shard_.reactor().now());
       break;
     }
     if (!may_go_on() || !next_command(command)) break;
@@ -48,7 +48,7 @@ void Session::pump() {
   } else if (connection_.paused()) {
     connection_.resume();
   }
-  if (!requests.empty()) spoke_.submit(std::move(requests));
+  if (!requests.empty()) shard_.submit(std::move(requests));
 }
 
 // False: there is no whole line, or none that says anything.
@@ -70,9 +70,9 @@ bool Session::next_command(Command& command) {
     }
     if (parse_line(line, command)) break;
   }
-  const Time now = spoke_.reactor().now();
+  const Time now = shard_.reactor().now();
   last_line_ = now;
-  bucket_.take(spoke_.options().flood, now);
+  bucket_.take(shard_.options().flood, now);
   return true;
 }
 
@@ -81,8 +81,8 @@ bool Session::may_go_on() {
     waits_ = true;  // acknowledge() goes on
     return false;
   }
-  const Time now = spoke_.reactor().now();
-  const TokenRate& rate = spoke_.options().flood;
+  const Time now = shard_.reactor().now();
+  const TokenRate& rate = shard_.options().flood;
   if (bucket_.is_full(now)) slowed_since_ = {};
   if (!rate.is_limited() || bucket_.wait(rate, now) == Duration::zero()) return true;
   // Without anything to read nothing has to wait.
@@ -92,7 +92,7 @@ bool Session::may_go_on() {
 }
 
 void Session::wait_for_token(Time now) {
-  const ServiceOptions& options = spoke_.options();
+  const ServiceOptions& options = shard_.options();
   waits_ = true;
   if (slowed_since_ == Time{}) {
     slowed_since_ = now;
@@ -102,7 +102,7 @@ void Session::wait_for_token(Time now) {
   const bool out_of_patience =
       options.flood_patience > Duration::zero() && now - slowed_since_ >= options.flood_patience;
   if (out_of_patience) return expel(Leaving::flooding, "you send too many lines; goodbye");
-  if (state_ == State::talking) arm_after(spoke_.reactor(), bucket_.wait(options.flood, now));
+  if (state_ == State::talking) arm_after(shard_.reactor(), bucket_.wait(options.flood, now));
 }
 
 void Session::acknowledge(std::size_t count) {
@@ -114,7 +114,7 @@ void Session::acknowledge(std::size_t count) {
 
 void Session::deliver(const SharedBuffer& buffer, bool is_presence) {
   if (state_ == State::leaving) return;
-  const ServiceOptions& options = spoke_.options();
+  const ServiceOptions& options = shard_.options();
   const std::size_t queued = connection_.queued_bytes();
   if (is_presence && queued > options.output_soft_bytes) return;
   if (queued + buffer.size() > options.output_hard_bytes) {
@@ -125,7 +125,7 @@ void Session::deliver(const SharedBuffer& buffer, bool is_presence) {
 
 void Session::look(Time now) {
   if (state_ == State::leaving) return;
-  const ServiceOptions& options = spoke_.options();
+  const ServiceOptions& options = shard_.options();
   const auto is_due = [now](Duration limit, Time since) {
     return limit > Duration::zero() && now - since >= limit;
   };
@@ -146,7 +146,7 @@ void Session::dismiss() {
 void Session::expel(Leaving why, std::string_view text) {
   if (state_ == State::leaving) return;
   say_goodbye(text);
-  spoke_.submit({{.kind = Request::Kind::gone, .member = id_, .why = why}});
+  shard_.submit({{.kind = Request::Kind::gone, .member = id_, .why = why}});
 }
 
 void Session::say_goodbye(std::string_view text) {
@@ -158,7 +158,7 @@ void Session::say_goodbye(std::string_view text) {
 void Session::leave() {
   state_ = State::leaving;
   connection_.close();
-  arm_after(spoke_.reactor(), spoke_.options().farewell_timeout);
+  arm_after(shard_.reactor(), shard_.options().farewell_timeout);
 }
 
 void Session::fire() {

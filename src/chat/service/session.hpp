@@ -21,19 +21,19 @@
 
 namespace tern::chat {
 
-class Spoke;
+class ChatShard;
 
 inline constexpr std::string_view going_down = "the server is going down; goodbye";
 
 class Session final : public Timer {
  public:
-  // A room that it is in, and where in the spoke's list of that room.
+  // A room that it is in, and where in the shard's list of that room.
   struct Place {
     RoomId room;
     std::size_t index;
   };
 
-  Session(Spoke& spoke, Connection& connection, MemberId id);
+  Session(ChatShard& shard, Connection& connection, MemberId id);
 
   MemberId id() const { return id_; }
   // The hub does not know it any more, or has been told that it is gone.
@@ -66,7 +66,7 @@ class Session final : public Timer {
   void expel(Leaving why, std::string_view text);
   void leave();
 
-  Spoke& spoke_;
+  ChatShard& shard_;
   Connection& connection_;
   const MemberId id_;
   LineReader reader_;

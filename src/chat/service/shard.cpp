@@ -20,17 +20,18 @@ tern::Limits connection_limits(const ServiceOptions& options) {
 
 }  // namespace
 
-Spoke::Spoke(std::size_t index, const ServiceOptions& options, Reactor& reactor, HubHost& host)
+ChatShard::ChatShard(std::size_t index, const ServiceOptions& options, Reactor& reactor,
+                     HubRunner& runner)
     : index_(index),
       options_(options),
       limits_(connection_limits(options)),
       reactor_(reactor),
-      host_(host),
+      runner_(runner),
       sweep_timer_([this] { sweep(); }) {}
 
-Spoke::~Spoke() = default;
+ChatShard::~ChatShard() = default;
 
-void Spoke::open(Connection& connection) {
+void ChatShard::open(Connection& connection) {
   const MemberId id = member_id(index_, ++members_made_);
   auto session = std::make_unique<Session>(*this, connection, id);
   connection.user_data = session.get();
@@ -41,7 +42,7 @@ void Spoke::open(Connection& connection) {
   submit({{.kind = Request::Kind::arrive, .member = id}});
 }
 
-void Spoke::close(Session& session) {
+void ChatShard::close(Session& session) {
   while (!session.places.empty()) exit(session, session.places.back().room);
   const MemberId id = session.id();
   const bool is_news = !session.hub_has_let_go();
@@ -49,21 +50,21 @@ void Spoke::close(Session& session) {
   if (is_news) submit({{.kind = Request::Kind::gone, .member = id, .why = Leaving::lost}});
 }
 
-void Spoke::submit(Requests requests) {
+void ChatShard::submit(Requests requests) {
   if (is_draining_) return;
-  post_to_hub([host = &host_, requests = std::move(requests)]() mutable {
-    host->take(std::move(requests));
+  post_to_hub([runner = &runner_, requests = std::move(requests)]() mutable {
+    runner->take(std::move(requests));
   });
 }
 
 // --- what the hub says ---
 
-void Spoke::apply(const Deliveries& deliveries) {
+void ChatShard::apply(const Deliveries& deliveries) {
   if (is_draining_) return;
   for (const Delivery& delivery : deliveries) apply(delivery);
 }
 
-void Spoke::apply(const Delivery& delivery) {
+void ChatShard::apply(const Delivery& delivery) {
   if (delivery.kind == Delivery::Kind::to_room) return to_room(delivery);
   const auto it = sessions_.find(delivery.member);
   if (it == sessions_.end()) return;  // it has left meanwhile
@@ -84,7 +85,7 @@ void Spoke::apply(const Delivery& delivery) {
   }
 }
 
-void Spoke::to_room(const Delivery& delivery) {
+void ChatShard::to_room(const Delivery& delivery) {
   const auto it = rooms_.find(delivery.room);
   if (it == rooms_.end()) return;
   deliveries_.fetch_add(it->second.size(), std::memory_order_relaxed);
@@ -95,13 +96,13 @@ void Spoke::to_room(const Delivery& delivery) {
   }
 }
 
-void Spoke::enter(Session& session, RoomId room) {
+void ChatShard::enter(Session& session, RoomId room) {
   std::vector<Session*>& list = rooms_[room];
   session.places.push_back({room, list.size()});
   list.push_back(&session);
 }
 
-void Spoke::exit(Session& session, RoomId room) {
+void ChatShard::exit(Session& session, RoomId room) {
   const auto place = session.place_in(room);
   if (place == session.places.end()) return;
   const auto it = rooms_.find(room);
@@ -117,7 +118,7 @@ void Spoke::exit(Session& session, RoomId room) {
 // --- time, and the end ---
 
 // One look at everybody now and then costs less than a timer for each.
-void Spoke::start_sweeping() {
+void ChatShard::start_sweeping() {
   if (sweep_timer_.armed() || sessions_.empty()) return;
   Duration shortest = Duration::max();
   for (const Duration limit : {options_.ping_interval, options_.idle_timeout}) {
@@ -127,20 +128,20 @@ void Spoke::start_sweeping() {
   sweep_timer_.arm_after(reactor_, std::max<Duration>(shortest / 8, std::chrono::milliseconds(1)));
 }
 
-void Spoke::sweep() {
+void ChatShard::sweep() {
   const Time now = reactor_.now();
   for (const auto& [id, session] : sessions_) session->look(now);
   start_sweeping();
 }
 
-void Spoke::reconfigure(const ServiceOptions& options) {
+void ChatShard::reconfigure(const ServiceOptions& options) {
   chat::reconfigure(options_, options);
   limits_ = connection_limits(options_);
   sweep_timer_.cancel();
   start_sweeping();
 }
 
-void Spoke::drain() {
+void ChatShard::drain() {
   is_draining_ = true;
   for (const auto& [id, session] : sessions_) session->say_goodbye(going_down);
 }

@@ -1,4 +1,4 @@
-// Spoke: the members on one reactor, and which of them are in which room.
+// ChatShard: the members on one reactor, and which of them are in which room.
 //
 //   THREAD  its reactor's, but for post_to_hub() from the hub's tasks there.
 #pragma once
@@ -21,12 +21,12 @@ namespace tern::chat {
 
 class Session;
 
-class Spoke {
+class ChatShard {
  public:
-  Spoke(std::size_t index, const ServiceOptions& options, Reactor& reactor, HubHost& host);
-  ~Spoke();
-  Spoke(const Spoke&) = delete;
-  Spoke& operator=(const Spoke&) = delete;
+  ChatShard(std::size_t index, const ServiceOptions& options, Reactor& reactor, HubRunner& runner);
+  ~ChatShard();
+  ChatShard(const ChatShard&) = delete;
+  ChatShard& operator=(const ChatShard&) = delete;
 
   Reactor& reactor() const { return reactor_; }
   const ServiceOptions& options() const { return options_; }
@@ -46,8 +46,8 @@ class Spoke {
   template <class Task>
   void post_to_hub(Task&& task) {
     if (is_over_) return;
-    if (&host_.reactor() == &reactor_) return task();
-    host_.reactor().post(std::forward<Task>(task));
+    if (&runner_.reactor() == &reactor_) return task();
+    runner_.reactor().post(std::forward<Task>(task));
   }
 
  private:
@@ -62,7 +62,7 @@ class Spoke {
   ServiceOptions options_;
   tern::Limits limits_;  // of all its connections
   Reactor& reactor_;
-  HubHost& host_;
+  HubRunner& runner_;
   std::unordered_map<MemberId, std::unique_ptr<Session>> sessions_;
   std::unordered_map<RoomId, std::vector<Session*>> rooms_;
   std::uint64_t members_made_ = 0;
