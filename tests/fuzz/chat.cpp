@@ -23,15 +23,15 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-class Doors final : public Outlet {
+class Doors final : public HubEvents {
  public:
-  void tell(MemberId member, const Event& event) override {
+  void send_to(MemberId member, const Event& event) override {
     require(here.contains(member));
     format_lines(event, written[member]);
   }
-  void tell_room(RoomId room, MemberId except, const Event& event) override {
+  void broadcast(RoomId room, MemberId except, const Event& event) override {
     for (const MemberId member : rooms[room]) {
-      if (member != except) tell(member, event);
+      if (member != except) send_to(member, event);
     }
   }
   void entered(RoomId room, MemberId member) override { rooms[room].insert(member); }

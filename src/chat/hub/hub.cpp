@@ -11,17 +11,17 @@ bool is_presence(Event::Kind kind) {
   return kind == Event::Kind::joined || kind == Event::Kind::left || kind == Event::Kind::renamed;
 }
 
-Hub::Hub(const HubLimits& limits, Outlet& outlet) : limits_(limits), outlet_(outlet) {}
+Hub::Hub(const HubLimits& limits, HubEvents& events) : limits_(limits), events_(events) {}
 Hub::~Hub() = default;
 
 // --- coming and going ---
 
 void Hub::arrive(MemberId id) {
   if (members_.size() >= limits_.members_max) {
-    outlet_.tell(id, {.kind = Event::Kind::problem,
-                      .problem = Problem::server_full,
-                      .limit = limits_.members_max});
-    return outlet_.dismissed(id);
+    events_.send_to(id, {.kind = Event::Kind::problem,
+                         .problem = Problem::server_full,
+                         .limit = limits_.members_max});
+    return events_.dismissed(id);
   }
   auto [it, is_new] = members_.try_emplace(id, std::make_unique<Member>());
   if (!is_new) return;
@@ -29,7 +29,7 @@ void Hub::arrive(MemberId id) {
   member.id = id;
   member.nickname = guest_name();
   nicknames_.emplace(member.nickname, &member);
-  outlet_.tell(id, {.kind = Event::Kind::welcome, .actor = member.nickname});
+  events_.send_to(id, {.kind = Event::Kind::welcome, .actor = member.nickname});
 }
 
 void Hub::gone(MemberId id, Leaving why) {
@@ -45,7 +45,7 @@ void Hub::part(Member& member, Leaving why) {
   while (!member.places.empty()) {
     Room& room = *member.places.back().room;
     remove(room, member);
-    outlet_.tell_room(
+    events_.broadcast(
         room.id, 0,
         {.kind = Event::Kind::left, .room = room.name, .actor = member.nickname, .leaving = why});
     announce_moderator(room);
@@ -58,20 +58,20 @@ void Hub::remove(Room& room, Member& member) {
   room.members.erase(place->position);
   member.places.erase(member.places.begin() + (place - member.places.data()));
   if (room.members.empty()) room.empty_place = empty_rooms_.insert(empty_rooms_.end(), &room);
-  outlet_.exited(room.id, member.id);
+  events_.exited(room.id, member.id);
 }
 
 void Hub::take_out(Room& room, Member& member) {
   remove(room, member);
   const Room* current = member.current();
-  outlet_.tell(member.id, {.kind = Event::Kind::you_left,
-                           .room = room.name,
-                           .name = current == nullptr ? std::string_view() : current->name});
+  events_.send_to(member.id, {.kind = Event::Kind::you_left,
+                              .room = room.name,
+                              .name = current == nullptr ? std::string_view() : current->name});
 }
 
 void Hub::announce_moderator(Room& room) {
   if (!std::exchange(room.has_new_moderator, false)) return;
-  outlet_.tell(room.moderator()->id, {.kind = Event::Kind::moderator, .room = room.name});
+  events_.send_to(room.moderator()->id, {.kind = Event::Kind::moderator, .room = room.name});
 }
 
 // --- commands ---
@@ -108,11 +108,11 @@ void Hub::handle(MemberId id, const Command& command, UnixTime now) {
     case Command::Kind::unmute:
       return moderate(member, command);
     case Command::Kind::quit:
-      outlet_.tell(id, {.kind = Event::Kind::goodbye});
+      events_.send_to(id, {.kind = Event::Kind::goodbye});
       gone(id, Leaving::quit);
-      return outlet_.dismissed(id);
+      return events_.dismissed(id);
     case Command::Kind::answer:
-      return outlet_.tell(id, {.kind = Event::Kind::answer, .text = command.text});
+      return events_.send_to(id, {.kind = Event::Kind::answer, .text = command.text});
   }
 }
 
@@ -121,14 +121,14 @@ void Hub::say(Member& member, const Command& command, UnixTime now) {
   if (room == nullptr) return;
   if (is_restrained(room->muted, member)) return refuse(member, Problem::muted, room->name);
   const bool is_emote = command.kind == Command::Kind::emote;
-  outlet_.tell_room(room->id, member.id,
+  events_.broadcast(room->id, member.id,
                     {.kind = is_emote ? Event::Kind::emoted : Event::Kind::said,
                      .room = room->name,
                      .actor = member.nickname,
                      .text = command.text});
   if (limits_.history_lines_max == 0) return;
   Message message{now, is_emote, member.nickname, command.text};
-  outlet_.kept(room->name, message);
+  events_.kept(room->name, message);
   remember(*room, std::move(message));
 }
 
@@ -137,10 +137,10 @@ void Hub::whisper(const Member& member, const Command& command) {
   if (found == nullptr) return refuse(member, Problem::nobody, command.name);
   const Member& other = *found;
   // To oneself it comes once: as what was received.
-  outlet_.tell(other.id,
-               {.kind = Event::Kind::whisper, .actor = member.nickname, .text = command.text});
+  events_.send_to(other.id,
+                  {.kind = Event::Kind::whisper, .actor = member.nickname, .text = command.text});
   if (&other == &member) return;
-  outlet_.tell(member.id, {.kind = Event::Kind::whispered, .name = other.nickname});
+  events_.send_to(member.id, {.kind = Event::Kind::whispered, .name = other.nickname});
 }
 
 void Hub::join(Member& member, const std::string& name) {
@@ -148,7 +148,7 @@ void Hub::join(Member& member, const std::string& name) {
   if (room != nullptr && member.is_in(*room)) {  // then it becomes the current one
     const auto place = member.places.begin() + (member.place_in(*room) - member.places.data());
     std::rotate(place, place + 1, member.places.end());
-    return outlet_.tell(member.id, {.kind = Event::Kind::talking, .room = room->name});
+    return events_.send_to(member.id, {.kind = Event::Kind::talking, .room = room->name});
   }
   if (room != nullptr && is_restrained(room->banned, member)) {
     return refuse(member, Problem::banned, room->name);
@@ -166,14 +166,14 @@ void Hub::join(Member& member, const std::string& name) {
     if (problem != Problem::none) return refuse(member, problem, name, limit);
   }
   if (room->members.empty()) empty_rooms_.erase(room->empty_place);
-  outlet_.tell_room(room->id, 0,
+  events_.broadcast(room->id, 0,
                     {.kind = Event::Kind::joined, .room = room->name, .actor = member.nickname});
   member.places.push_back({room, room->members.insert(room->members.end(), &member)});
-  outlet_.entered(room->id, member.id);
-  outlet_.tell(member.id, {.kind = Event::Kind::you_joined,
-                           .room = room->name,
-                           .text = room->topic,
-                           .count = room->members.size()});
+  events_.entered(room->id, member.id);
+  events_.send_to(member.id, {.kind = Event::Kind::you_joined,
+                              .room = room->name,
+                              .text = room->topic,
+                              .count = room->members.size()});
   if (!room->history.empty() && limits_.replay_lines_max > 0) {
     replay(member, *room, limits_.replay_lines_max);
   }
@@ -183,7 +183,7 @@ void Hub::leave(Member& member, const std::string& name) {
   Room* room = room_of(member, name);
   if (room == nullptr) return;
   take_out(*room, member);
-  outlet_.tell_room(room->id, 0,
+  events_.broadcast(room->id, 0,
                     {.kind = Event::Kind::left, .room = room->name, .actor = member.nickname});
   announce_moderator(*room);
 }
@@ -192,15 +192,15 @@ void Hub::topic(const Member& member, const std::string& text) {
   Room* room = room_of(member, {});
   if (room == nullptr) return;
   if (text.empty()) {
-    return outlet_.tell(member.id,
-                        {.kind = Event::Kind::topic, .room = room->name, .text = room->topic});
+    return events_.send_to(member.id,
+                           {.kind = Event::Kind::topic, .room = room->name, .text = room->topic});
   }
   if (is_restrained(room->muted, member)) return refuse(member, Problem::muted, room->name);
   if (text.size() > limits_.topic_bytes_max) {
     return refuse(member, Problem::topic_long, {}, limits_.topic_bytes_max);
   }
   room->topic = text;
-  outlet_.tell_room(room->id, 0,
+  events_.broadcast(room->id, 0,
                     {.kind = Event::Kind::topic_set,
                      .room = room->name,
                      .actor = member.nickname,
@@ -223,7 +223,7 @@ void Hub::list_rooms(const Member& member) {
   for (std::size_t i = 0; i < listed; ++i) {
     rows.push_back({open[i]->name, open[i]->topic, open[i]->members.size()});
   }
-  outlet_.tell(member.id, {.kind = Event::Kind::rooms, .count = open.size(), .rooms = rows});
+  events_.send_to(member.id, {.kind = Event::Kind::rooms, .count = open.size(), .rooms = rows});
 }
 
 void Hub::list_members(const Member& member, const std::string& name) {
@@ -242,10 +242,10 @@ void Hub::list_members(const Member& member, const std::string& name) {
   std::sort(rows.begin(), rows.end(), [](const MemberSummary& left, const MemberSummary& right) {
     return left.name < right.name;
   });
-  outlet_.tell(member.id, {.kind = Event::Kind::who,
-                           .room = room->name,
-                           .count = room->members.size(),
-                           .members = rows});
+  events_.send_to(member.id, {.kind = Event::Kind::who,
+                              .room = room->name,
+                              .count = room->members.size(),
+                              .members = rows});
 }
 
 // --- rooms ---
@@ -334,12 +334,13 @@ void Hub::replay(const Member& member, const Room& room, std::size_t count) {
   const std::size_t kept = room.history.size();
   const std::size_t wanted = count == 0 ? kept : std::min(count, kept);
   for (std::size_t i = kept - wanted; i < kept; ++i) messages.push_back(&room.history[i]);
-  outlet_.tell(member.id, {.kind = Event::Kind::history, .room = room.name, .messages = messages});
+  events_.send_to(member.id,
+                  {.kind = Event::Kind::history, .room = room.name, .messages = messages});
 }
 
 void Hub::refuse(const Member& member, Problem problem, std::string_view name, std::size_t limit) {
-  outlet_.tell(member.id,
-               {.kind = Event::Kind::problem, .name = name, .problem = problem, .limit = limit});
+  events_.send_to(member.id,
+                  {.kind = Event::Kind::problem, .name = name, .problem = problem, .limit = limit});
 }
 
 }  // namespace tern::chat

@@ -1,16 +1,16 @@
 // Hub: rooms, members, nicknames, topics and what was said last; the whole state of a chat.
 //
-//     a door ── Command ──► Hub ── Event ──► Outlet ──► doors
+//     a door ── Command ──► Hub ── Event ──► HubEvents ──► doors
 //
 //   Pure: no socket, no thread, no clock, and no idea how a door writes things down. A door turns
 //   what it receives into commands and events into what its clients read; a room does not know
 //   through which doors its members came.
 //
-//   OWNERSHIP  Owns rooms and members; the outlet must outlive it.
+//   OWNERSHIP  Owns rooms and members; the sink of events must outlive it.
 //   THREAD     One. However many reactors serve members, commands come here one after another: that
 //              is the order of everything.
 //   INVARIANTS 1  One order: each command is carried out whole before the next, and its events are
-//                 given to the outlet before handle() returns. So one sender's messages keep their
+//                 given to the sink before handle() returns. So one sender's messages keep their
 //                 order, and all members of a room hear one order.
 //              2  What is said in a room goes to everyone in it at that moment, once, and never to
 //                 who said it.
@@ -215,11 +215,12 @@ struct Event {
 // Who comes and goes: the first thing to be left out where there is no room for everything.
 bool is_presence(Event::Kind kind);
 
-class Outlet {
+// Where events go: who carries them to members.
+class HubEvents {
  public:
-  virtual void tell(MemberId member, const Event& event) = 0;
+  virtual void send_to(MemberId member, const Event& event) = 0;
   // Everyone in the room but one; 0: everyone.
-  virtual void tell_room(RoomId room, MemberId except, const Event& event) = 0;
+  virtual void broadcast(RoomId room, MemberId except, const Event& event) = 0;
   virtual void entered(RoomId room, MemberId member) = 0;
   virtual void exited(RoomId room, MemberId member) = 0;
   // Whether that is the name's password: the answer is to be given to verified(), later and once.
@@ -231,12 +232,12 @@ class Outlet {
   virtual void dismissed(MemberId member) = 0;
 
  protected:
-  ~Outlet() = default;
+  ~HubEvents() = default;
 };
 
 class Hub {
  public:
-  Hub(const HubLimits& limits, Outlet& outlet);
+  Hub(const HubLimits& limits, HubEvents& events);
   ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
@@ -246,7 +247,7 @@ class Hub {
   // A command of a member that is not here (any more) does nothing. REQUIRES checked text without
   // line breaks in `text`; names are checked here.
   void handle(MemberId member, const Command& command, UnixTime now);
-  // The answer to Outlet::verify(). Nothing for a member that is not here (any more).
+  // The answer to HubEvents::verify(). Nothing for a member that is not here (any more).
   void verified(MemberId member, Verdict verdict);
   // Whether the answer is still to come: the member's next commands had better wait for it.
   bool is_verifying(MemberId member) const;
@@ -320,7 +321,7 @@ class Hub {
               std::size_t limit = 0);
 
   HubLimits limits_;
-  Outlet& outlet_;
+  HubEvents& events_;
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, Member*> nicknames_;  // folded
   Roster roster_;

@@ -57,9 +57,9 @@ void Hub::list_restraints(const Member& member, const Room& room, Command::Kind 
   for (const Restraint& restraint : are_bans ? room.banned : room.muted) {
     names.emplace_back(restraint.name);
   }
-  outlet_.tell(member.id, {.kind = are_bans ? Event::Kind::bans : Event::Kind::mutes,
-                           .room = room.name,
-                           .names = names});
+  events_.send_to(member.id, {.kind = are_bans ? Event::Kind::bans : Event::Kind::mutes,
+                              .room = room.name,
+                              .names = names});
 }
 
 Hub::Member* Hub::other_in(const Member& moderator, const Room& room, const std::string& name) {
@@ -76,7 +76,7 @@ Hub::Member* Hub::other_in(const Member& moderator, const Room& room, const std:
 void Hub::kick(const Member& moderator, Room& room, const Command& command) {
   Member* other = other_in(moderator, room, command.name);
   if (other == nullptr) return;
-  outlet_.tell_room(room.id, 0,
+  events_.broadcast(room.id, 0,
                     {.kind = Event::Kind::kicked,
                      .room = room.name,
                      .actor = moderator.nickname,
@@ -112,7 +112,7 @@ bool Hub::restrain(const Member& moderator, Restraints& list, const std::string&
 
 void Hub::ban(const Member& moderator, Room& room, const std::string& name) {
   if (!restrain(moderator, room.banned, name)) return;
-  outlet_.tell_room(room.id, 0,
+  events_.broadcast(room.id, 0,
                     {.kind = Event::Kind::banned,
                      .room = room.name,
                      .actor = moderator.nickname,
@@ -123,7 +123,7 @@ void Hub::ban(const Member& moderator, Room& room, const std::string& name) {
 
 void Hub::mute(const Member& moderator, Room& room, const std::string& name) {
   if (!restrain(moderator, room.muted, name)) return;
-  outlet_.tell_room(room.id, 0,
+  events_.broadcast(room.id, 0,
                     {.kind = Event::Kind::muted,
                      .room = room.name,
                      .actor = moderator.nickname,
@@ -140,7 +140,7 @@ void Hub::lift(const Member& moderator, Room& room, const Command& command) {
     return restraint.key == key || (other != nullptr && restraint.member == other->id);
   });
   if (lifted == 0) return refuse(moderator, Problem::not_restrained, command.name);
-  outlet_.tell_room(room.id, 0,
+  events_.broadcast(room.id, 0,
                     {.kind = is_ban ? Event::Kind::unbanned : Event::Kind::unmuted,
                      .room = room.name,
                      .actor = moderator.nickname,

@@ -25,7 +25,7 @@ void Hub::rename(Member& member, const Command& command) {
     if (command.text.empty()) return refuse(member, Problem::name_reserved, name);
     if (!member.claim.empty()) return refuse(member, Problem::password_busy, name);
     member.claim = name;
-    return outlet_.verify(member.id, name, command.text);
+    return events_.verify(member.id, name, command.text);
   }
   if (!command.text.empty()) return refuse(member, Problem::name_free, name);
   if (nicknames_.contains(key)) return refuse(member, Problem::name_taken, name);
@@ -37,10 +37,10 @@ void Hub::take_name(Member& member, const std::string& name) {
   nicknames_.erase(folded(member.nickname));
   nicknames_.emplace(folded(name), &member);
   const std::string before = std::exchange(member.nickname, name);
-  outlet_.tell(member.id, {.kind = Event::Kind::you_renamed, .name = name});
+  events_.send_to(member.id, {.kind = Event::Kind::you_renamed, .name = name});
   if (before == name) return;
   for (const Member::Place& place : member.places) {
-    outlet_.tell_room(
+    events_.broadcast(
         place.room->id, member.id,
         {.kind = Event::Kind::renamed, .room = place.room->name, .actor = before, .name = name});
   }
@@ -74,7 +74,7 @@ void Hub::verified(MemberId id, Verdict verdict) {
   }
   refuse(member, Problem::wrong_passwords, name, limits_.wrong_passwords_max);
   gone(id, Leaving::quit);
-  outlet_.dismissed(id);
+  events_.dismissed(id);
 }
 
 void Hub::set_roster(Roster roster) {

@@ -205,12 +205,12 @@ SharedBuffer HubRunner::written(const Event& event) {
   return SharedBuffer::copy_of(text_);
 }
 
-void HubRunner::tell(MemberId member, const Event& event) {
+void HubRunner::send_to(MemberId member, const Event& event) {
   shards_[shard_of(member)].outbox.push_back(
       {.kind = Delivery::Kind::to_member, .member = member, .buffer = written(event)});
 }
 
-void HubRunner::tell_room(RoomId room, MemberId except, const Event& event) {
+void HubRunner::broadcast(RoomId room, MemberId except, const Event& event) {
   const bool is_message = event.kind == Event::Kind::said || event.kind == Event::Kind::emoted;
   if (is_message) counts_.messages.fetch_add(1, std::memory_order_relaxed);
   const auto it = present_.find(room);

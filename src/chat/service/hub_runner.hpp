@@ -15,7 +15,7 @@
 
 namespace tern::chat {
 
-class HubRunner final : private Outlet {
+class HubRunner final : private HubEvents {
  public:
   HubRunner(const ServiceOptions& options, Reactor& reactor);
 
@@ -42,8 +42,8 @@ class HubRunner final : private Outlet {
     std::size_t unapplied_bytes;
   };
 
-  void tell(MemberId member, const Event& event) override;
-  void tell_room(RoomId room, MemberId except, const Event& event) override;
+  void send_to(MemberId member, const Event& event) override;
+  void broadcast(RoomId room, MemberId except, const Event& event) override;
   void entered(RoomId room, MemberId member) override;
   void exited(RoomId room, MemberId member) override;
   void verify(MemberId member, std::string_view name, std::string_view password) override;

@@ -14,7 +14,7 @@
 namespace tern::chat {
 
 // Plays the doors: keeps what each member is told, as lines.
-class Stage final : public Outlet {
+class Stage final : public HubEvents {
  public:
   explicit Stage(const HubLimits& limits = {}) : hub(limits, *this) {}
 
@@ -45,11 +45,11 @@ class Stage final : public Outlet {
   std::string asked;  // "name password", of the last verify()
 
  private:
-  void tell(MemberId member, const Event& event) override {
+  void send_to(MemberId member, const Event& event) override {
     CHECK_FALSE(gone.contains(member));
     format_lines(event, heard[member]);
   }
-  void tell_room(RoomId room, MemberId except, const Event& event) override {
+  void broadcast(RoomId room, MemberId except, const Event& event) override {
     for (const MemberId member : rooms[room]) {
       if (member != except) format_lines(event, heard[member]);
     }
