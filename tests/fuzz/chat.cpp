@@ -126,7 +126,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   require(hub.rooms() <= limits.rooms_max);
   require(hub.history_bytes() <= limits.rooms_max * (line_bytes_max + 100));
-  for (std::size_t i = 0; i < members; ++i) hub.gone(i + 1, Leaving::lost);
+  for (std::size_t i = 0; i < members; ++i) hub.gone(i + 1, PartReason::lost);
   require(hub.members() == 0);
   return 0;
 }

@@ -118,7 +118,7 @@ class ChatSoak final : public Protocol {
     EXPECT_NOTE(heard_ > 0, "nobody heard anything: the soak tests nothing");
   }
   std::size_t heard() const { return heard_; }
-  std::size_t expelled() const { return expelled_; }
+  std::size_t disconnected() const { return disconnected_; }
 
  private:
   Random& random() { return run_.random(); }
@@ -328,7 +328,7 @@ class ChatSoak final : public Protocol {
     } else if (line.find("goodbye") != std::string_view::npos ||
                line.find("the server is full") != std::string_view::npos) {
       client.is_leaving = true;  // or has to
-      expelled_ += line != "-- goodbye";
+      disconnected_ += line != "-- goodbye";
     } else if (line.starts_with("!! you are in no room") || line.starts_with("!! you are muted")) {
       ++client.unplaced;
     } else {
@@ -479,7 +479,7 @@ class ChatSoak final : public Protocol {
   std::vector<std::unique_ptr<Client>> past_;
   std::string problem_;
   std::size_t heard_ = 0;
-  std::size_t expelled_ = 0;
+  std::size_t disconnected_ = 0;
 };
 
 }  // namespace
@@ -487,18 +487,18 @@ class ChatSoak final : public Protocol {
 TEST_CASE("soak of a chat") {
   for (const Style style : {Style::readiness, Style::completion}) {
     std::size_t heard = 0;
-    std::size_t expelled = 0;
+    std::size_t disconnected = 0;
     const auto body = [&](Case& run) {
       ChatSoak soak(run, {20, 5, 800}, style);
       soak.play();
       heard += soak.heard();
-      expelled += soak.expelled();
+      disconnected += soak.disconnected();
     };
     for (std::size_t round = 0; round < Case::scaled(40); ++round) {
       run_simulated("chat_soak", body, test_seed() + round);
     }
     CHECK(heard > 1000);
-    CHECK(expelled > 0);
+    CHECK(disconnected > 0);
   }
 }
 

@@ -32,7 +32,7 @@ void Hub::arrive(MemberId id) {
   events_.send_to(id, {.kind = Event::Kind::welcome, .actor = member.nickname});
 }
 
-void Hub::gone(MemberId id, Leaving why) {
+void Hub::gone(MemberId id, PartReason why) {
   const auto it = members_.find(id);
   if (it == members_.end()) return;
   part(*it->second, why);
@@ -41,13 +41,13 @@ void Hub::gone(MemberId id, Leaving why) {
 }
 
 // Leaves every room.
-void Hub::part(Member& member, Leaving why) {
+void Hub::part(Member& member, PartReason why) {
   while (!member.places.empty()) {
     Room& room = *member.places.back().room;
     remove(room, member);
     events_.broadcast(
         room.id, 0,
-        {.kind = Event::Kind::left, .room = room.name, .actor = member.nickname, .leaving = why});
+        {.kind = Event::Kind::left, .room = room.name, .actor = member.nickname, .reason = why});
     announce_moderator(room);
   }
 }
@@ -109,7 +109,7 @@ void Hub::handle(MemberId id, const Command& command, UnixTime now) {
       return moderate(member, command);
     case Command::Kind::quit:
       events_.send_to(id, {.kind = Event::Kind::goodbye});
-      gone(id, Leaving::quit);
+      gone(id, PartReason::quit);
       return events_.dismissed(id);
     case Command::Kind::answer:
       return events_.send_to(id, {.kind = Event::Kind::answer, .text = command.text});

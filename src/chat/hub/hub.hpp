@@ -37,6 +37,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "src/chat/hub/part_reason.hpp"
+
 namespace tern::chat {
 
 // Given by who brings a member in; never 0, and never used again.
@@ -111,10 +113,6 @@ struct Command {
   std::size_t count = 0;
 };
 
-// Why a member is not in a room any more: left it alone, or left the chat.
-enum class Leaving : std::uint8_t { room, quit, lost, too_slow, flooding, idle };
-inline constexpr std::size_t leaving_count = 6;
-
 enum class Problem : std::uint8_t {
   none,
   server_full,      // limit
@@ -174,7 +172,7 @@ struct Event {
     whisper,      // actor, text
     whispered,    // name: it has reached them
     joined,       // room, actor                       presence
-    left,         // room, actor, leaving              presence
+    left,         // room, actor, reason               presence
     renamed,      // room, actor, name: the new one    presence
     you_joined,   // room, text: the topic, count: members
     you_left,     // room; name: the current room now, or empty
@@ -202,7 +200,7 @@ struct Event {
   std::string_view actor = {};
   std::string_view name = {};
   std::string_view text = {};
-  Leaving leaving = Leaving::room;
+  PartReason reason = PartReason::room;
   Problem problem = Problem::none;
   std::size_t count = 0;
   std::size_t limit = 0;
@@ -256,7 +254,7 @@ class Hub {
   // Who has a name that is reserved from now on gets a guest's name.
   void set_roster(Roster roster);
   // Its connection is gone or going: others are told. Nothing for a member that is not here.
-  void gone(MemberId member, Leaving why);
+  void gone(MemberId member, PartReason why);
 
   // A line of an earlier run; those of a room come in order. Nothing for a name that is none.
   void restore(const std::string& room, Message message);
@@ -298,7 +296,7 @@ class Hub {
   bool is_operator(std::string_view name) const;
   bool is_restrained(const Restraints& list, const Member& member) const;
   bool restrain(const Member& moderator, Restraints& list, const std::string& name);
-  void expel(Room& room, Member& member);
+  void remove_from_room(Room& room, Member& member);
   // Null: it has been told why not.
   Member* other_in(const Member& moderator, const Room& room, const std::string& name);
 
@@ -313,7 +311,7 @@ class Hub {
   void take_out(Room& room, Member& member);
   void announce_moderator(Room& room);
   Member* find_member(std::string_view name);
-  void part(Member& member, Leaving why);
+  void part(Member& member, PartReason why);
   void remember(Room& room, Message message);
   void forget_oldest(Room& room);
   std::string guest_name();

@@ -82,10 +82,10 @@ void Hub::kick(const Member& moderator, Room& room, const Command& command) {
                      .actor = moderator.nickname,
                      .name = other->nickname,
                      .text = command.text});
-  expel(room, *other);
+  remove_from_room(room, *other);
 }
 
-void Hub::expel(Room& room, Member& member) {
+void Hub::remove_from_room(Room& room, Member& member) {
   take_out(room, member);
   announce_moderator(room);
 }
@@ -118,7 +118,7 @@ void Hub::ban(const Member& moderator, Room& room, const std::string& name) {
                      .actor = moderator.nickname,
                      .name = room.banned.back().name});
   Member* other = find_member(name);
-  if (other != nullptr && other->is_in(room)) expel(room, *other);
+  if (other != nullptr && other->is_in(room)) remove_from_room(room, *other);
 }
 
 void Hub::mute(const Member& moderator, Room& room, const std::string& name) {

@@ -73,7 +73,7 @@ void Hub::verified(MemberId id, Verdict verdict) {
     return refuse(member, Problem::wrong_password, name);
   }
   refuse(member, Problem::wrong_passwords, name, limits_.wrong_passwords_max);
-  gone(id, Leaving::quit);
+  gone(id, PartReason::quit);
   events_.dismissed(id);
 }
 

@@ -14,7 +14,7 @@ struct Request {
   enum class Kind : std::uint8_t { arrive, command, gone };
   Kind kind = Kind::command;
   MemberId member = 0;
-  Leaving why = Leaving::lost;  // of gone
+  PartReason why = PartReason::lost;  // of gone
   Command command = {};
 };
 using Requests = std::vector<Request>;

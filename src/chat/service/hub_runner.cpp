@@ -84,7 +84,7 @@ bool HubRunner::carry_out(const Request& request, UnixTime now) {
   }
   counts_.commands.fetch_add(1, std::memory_order_relaxed);
   hub_.handle(request.member, request.command, now);
-  count_gone(Leaving::quit, members_before);
+  count_gone(PartReason::quit, members_before);
   if (!hub_.is_verifying(request.member)) return true;
   held_.try_emplace(request.member);
   return false;
@@ -97,7 +97,7 @@ void HubRunner::verified(MemberId member, Verdict verdict) {
   held_.erase(held);
   const std::size_t members_before = hub_.members();
   hub_.verified(member, verdict);
-  count_gone(Leaving::quit, members_before);
+  count_gone(PartReason::quit, members_before);
   acknowledge(member, 1);
   inbox_.insert(inbox_.begin(), std::make_move_iterator(requests.begin()),
                 std::make_move_iterator(requests.end()));
@@ -117,7 +117,7 @@ void HubRunner::publish() {
   counts_.history_bytes.store(hub_.history_bytes(), std::memory_order_relaxed);
 }
 
-void HubRunner::count_gone(Leaving why, std::size_t members_before) {
+void HubRunner::count_gone(PartReason why, std::size_t members_before) {
   if (hub_.members() == members_before) return;
   counts_.gone[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
 }
@@ -129,7 +129,7 @@ ServiceCounters HubRunner::counters() const {
   counters.history_bytes = counts_.history_bytes.load(std::memory_order_relaxed);
   counters.commands = counts_.commands.load(std::memory_order_relaxed);
   counters.messages = counts_.messages.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < leaving_count; ++i) {
+  for (std::size_t i = 0; i < part_reason_count; ++i) {
     counters.gone[i] = counts_.gone[i].load(std::memory_order_relaxed);
   }
   return counters;

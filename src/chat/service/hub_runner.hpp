@@ -58,7 +58,7 @@ class HubRunner final : private HubEvents {
   void record();
   void flush();
   void publish();
-  void count_gone(Leaving why, std::size_t members_before);
+  void count_gone(PartReason why, std::size_t members_before);
   bool is_behind() const;
   SharedBuffer written(const Event& event);
 
@@ -80,7 +80,7 @@ class HubRunner final : private HubEvents {
     std::atomic<std::uint64_t> history_bytes{0};
     std::atomic<std::uint64_t> commands{0};
     std::atomic<std::uint64_t> messages{0};
-    std::array<std::atomic<std::uint64_t>, leaving_count> gone{};
+    std::array<std::atomic<std::uint64_t>, part_reason_count> gone{};
   } counts_;
   bool is_busy_ = false;
   bool has_ended_ = false;

@@ -106,9 +106,9 @@ struct ServiceCounters {
   std::uint64_t history_bytes = 0;
   // So far.
   std::uint64_t commands = 0;
-  std::uint64_t messages = 0;                       // said in rooms
-  std::uint64_t deliveries = 0;                     // of what happens in rooms, to one member each
-  std::array<std::uint64_t, leaving_count> gone{};  // members, by Leaving
+  std::uint64_t messages = 0;    // said in rooms
+  std::uint64_t deliveries = 0;  // of what happens in rooms, to one member each
+  std::array<std::uint64_t, part_reason_count> gone{};  // members, by PartReason
 };
 
 class Service {

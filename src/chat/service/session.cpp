@@ -101,7 +101,7 @@ void Session::wait_for_token(Time now) {
   }
   const bool out_of_patience =
       options.flood_patience > Duration::zero() && now - slowed_since_ >= options.flood_patience;
-  if (out_of_patience) return expel(Leaving::flooding, "you send too many lines; goodbye");
+  if (out_of_patience) return disconnect(PartReason::flooding);
   if (state_ == State::talking) arm_after(shard_.reactor(), bucket_.wait(options.flood, now));
 }
 
@@ -118,19 +118,19 @@ void Session::deliver(const SharedBuffer& buffer, bool is_presence) {
   const std::size_t queued = connection_.queued_bytes();
   if (is_presence && queued > options.output_soft_bytes) return;
   if (queued + buffer.size() > options.output_hard_bytes) {
-    return expel(Leaving::too_slow, "you read too slowly; goodbye");
+    return disconnect(PartReason::too_slow);
   }
   connection_.send(buffer);
 }
 
-void Session::look(Time now) {
+void Session::check_timeouts(Time now) {
   if (state_ == State::leaving) return;
   const ServiceOptions& options = shard_.options();
   const auto is_due = [now](Duration limit, Time since) {
     return limit > Duration::zero() && now - since >= limit;
   };
   if (is_due(options.idle_timeout, last_line_)) {
-    return expel(Leaving::idle, "you have said nothing for too long; goodbye");
+    return disconnect(PartReason::idle);
   }
   if (is_due(options.ping_interval, connection_.last_activity())) {
     deliver(SharedBuffer::copy_of(notice_line("ping")), true);
@@ -143,9 +143,9 @@ void Session::dismiss() {
   if (state_ != State::leaving) leave();
 }
 
-void Session::expel(Leaving why, std::string_view text) {
+void Session::disconnect(PartReason why) {
   if (state_ == State::leaving) return;
-  say_goodbye(text);
+  say_goodbye(row_of(why).farewell);
   shard_.submit({{.kind = Request::Kind::gone, .member = id_, .why = why}});
 }
 

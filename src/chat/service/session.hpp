@@ -49,8 +49,8 @@ class Session final : public Timer {
   void acknowledge(std::size_t count);
   void dismiss();
 
-  // Looks at how long it has been silent.
-  void look(Time now);
+  // Of a member that has been silent for long.
+  void check_timeouts(Time now);
   void say_goodbye(std::string_view text);
 
   std::vector<Place> places;
@@ -63,7 +63,7 @@ class Session final : public Timer {
   bool next_command(Command& command);
   bool may_go_on();
   void wait_for_token(Time now);
-  void expel(Leaving why, std::string_view text);
+  void disconnect(PartReason why);
   void leave();
 
   ChatShard& shard_;

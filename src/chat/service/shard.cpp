@@ -47,7 +47,7 @@ void ChatShard::close(Session& session) {
   const MemberId id = session.id();
   const bool is_news = !session.hub_has_let_go();
   sessions_.erase(id);
-  if (is_news) submit({{.kind = Request::Kind::gone, .member = id, .why = Leaving::lost}});
+  if (is_news) submit({{.kind = Request::Kind::gone, .member = id, .why = PartReason::lost}});
 }
 
 void ChatShard::submit(Requests requests) {
@@ -130,7 +130,7 @@ void ChatShard::start_sweeping() {
 
 void ChatShard::sweep() {
   const Time now = reactor_.now();
-  for (const auto& [id, session] : sessions_) session->look(now);
+  for (const auto& [id, session] : sessions_) session->check_timeouts(now);
   start_sweeping();
 }
 

@@ -32,7 +32,7 @@ TEST_CASE("chat hub: a guest is welcomed, and no guest's name comes again") {
   stage.hub.arrive(1);
   CHECK(stage.take(1) ==
         "-- welcome, you are guest-1; /join ROOM enters a room, /help lists the commands\n");
-  stage.hub.gone(1, Leaving::lost);
+  stage.hub.gone(1, PartReason::lost);
   stage.hub.arrive(2);
   CHECK(stage.take(2).find("guest-2;") != std::string::npos);
   stage.line(2, "/nick guest-1");
@@ -163,11 +163,11 @@ TEST_CASE("chat hub: who goes is told to every room, and is heard of no more") {
   CHECK(told.starts_with("[attic] -- alice left the chat\n"));
   CHECK(told.find("[lobby] -- alice left the chat\n") != std::string::npos);
   stage.line(1, "too late");
-  stage.hub.gone(1, Leaving::lost);
+  stage.hub.gone(1, PartReason::lost);
   CHECK(stage.heard[2].empty());
   CHECK(stage.hub.members() == 1);
   stage.arrive(3, "alice");  // the name is free again
-  stage.hub.gone(2, Leaving::flooding);
+  stage.hub.gone(2, PartReason::flooding);
   CHECK(stage.hub.members() == 1);
 }
 

@@ -146,10 +146,10 @@ TEST_CASE("chat lines: events") {
         "[lobby] * alice waves\n");
   CHECK(written({.kind = Kind::whisper, .actor = "alice", .text = "hi"}) ==
         "(private) alice: hi\n");
-  CHECK(
-      written(
-          {.kind = Kind::left, .room = "lobby", .actor = "alice", .leaving = Leaving::too_slow}) ==
-      "[lobby] -- alice left: too slow a reader\n");
+  CHECK(written({.kind = Kind::left,
+                 .room = "lobby",
+                 .actor = "alice",
+                 .reason = PartReason::too_slow}) == "[lobby] -- alice left: too slow a reader\n");
   const Message noon{1'763'726'400, false, "alice", "hi"};
   const Message leap{951'827'696, true, "bob", "waves"};
   const std::array messages{&noon, &leap};

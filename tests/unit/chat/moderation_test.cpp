@@ -60,7 +60,7 @@ TEST_CASE("chat moderation: only who has been there for longest may, and is told
   stage.heard.clear();
   stage.line(1, "/kick bob");
   CHECK(stage.take(1) == "!! that is for bob, who has been here for longest, and for operators\n");
-  stage.hub.gone(2, Leaving::lost);
+  stage.hub.gone(2, PartReason::lost);
   CHECK(stage.take(3).ends_with("-- you moderate lobby now; /help kick and /help ban tell more\n"));
   // Who leaves last hands nothing on; the next one begins anew.
   stage.line(1, "/leave");
@@ -102,7 +102,7 @@ TEST_CASE("chat moderation: bans outlive who set them, and an empty room") {
   Stage stage;
   fill(stage);
   stage.line(1, "/ban bob");
-  stage.hub.gone(1, Leaving::quit);
+  stage.hub.gone(1, PartReason::quit);
   stage.line(3, "/leave");
   stage.line(3, "/join lobby");
   stage.heard.clear();

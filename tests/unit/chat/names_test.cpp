@@ -65,7 +65,7 @@ TEST_CASE("chat names: wrong passwords are told, and the third is the last") {
         "-- you moderate lobby now; /help kick and /help ban tell more\n");
   // Who has gone before the answer has gone.
   stage.line(3, "/nick alice guess");
-  stage.hub.gone(3, Leaving::lost);
+  stage.hub.gone(3, PartReason::lost);
   stage.hub.verified(3, Verdict::right);
   CHECK(stage.heard[3].empty());
 }

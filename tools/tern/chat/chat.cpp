@@ -3,7 +3,6 @@
 
 #include <CLI/App.hpp>
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <optional>
 #include <set>
@@ -56,10 +55,9 @@ void add_metrics(const chat::Service& service, MetricsText& text) {
   text.counter("chat_deliveries", "what happened in rooms, told to one member each",
                counters.deliveries);
   text.begin_counter("chat_gone", "members that have gone, by the reason");
-  static constexpr std::array<std::string_view, chat::leaving_count> reasons{
-      "", "quit", "lost", "too_slow", "flooding", "idle"};
-  for (std::size_t i = 1; i < reasons.size(); ++i) {
-    text.row("chat_gone", "reason", reasons[i], counters.gone[i]);
+  for (const chat::PartReasonRow& row : chat::part_reasons) {
+    if (row.reason == chat::PartReason::room) continue;  // and still in the chat
+    text.row("chat_gone", "reason", row.name, counters.gone[static_cast<std::size_t>(row.reason)]);
   }
 }
 

@@ -48,22 +48,10 @@ std::string time_text(UnixTime time) {
   return text.data();
 }
 
-std::string_view leaving_text(Leaving leaving) {
-  switch (leaving) {
-    case Leaving::room:
-      return "";
-    case Leaving::quit:
-      return " the chat";
-    case Leaving::lost:
-      return ": connection lost";
-    case Leaving::too_slow:
-      return ": too slow a reader";
-    case Leaving::flooding:
-      return ": too many lines";
-    case Leaving::idle:
-      return ": idle";
-  }
-  return "";
+std::string part_text(PartReason reason) {
+  if (reason == PartReason::quit) return " the chat";
+  const std::string_view text = row_of(reason).text;
+  return text.empty() ? "" : ": " + std::string(text);
 }
 
 std::string problem_text(const Event& event) {
@@ -229,8 +217,8 @@ void format_lines(const Event& event, std::string& out) {
     case Event::Kind::joined:
       return append(out, "[", event.room, "] -- ", event.actor, " joined\n");
     case Event::Kind::left:
-      return append(out, "[", event.room, "] -- ", event.actor, " left",
-                    leaving_text(event.leaving), "\n");
+      return append(out, "[", event.room, "] -- ", event.actor, " left", part_text(event.reason),
+                    "\n");
     case Event::Kind::renamed:
       return append(out, "[", event.room, "] -- ", event.actor, " is now ", event.name, "\n");
     case Event::Kind::you_joined:
