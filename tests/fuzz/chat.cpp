@@ -107,7 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   limits.restraints_max = 3;
   Doors doors;
   Hub hub(limits, doors);
-  hub.set_roster({{"a", "b"}, {"b"}});
+  hub.set_reserved_names({{"a", "b"}, {"b"}});
   std::array<LineReader, members> readers;
   for (std::size_t i = 0; i < members; ++i) {
     doors.here.insert(i + 1);

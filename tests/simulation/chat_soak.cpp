@@ -103,7 +103,7 @@ class ChatSoak final : public Protocol {
     options.ping_interval = 50ms;
     options.idle_timeout = random().one_in(3) ? Duration(300ms) : Duration::zero();
     options.farewell_timeout = 50ms;
-    options.roster = {{"vip0", "vip1", "vip2"}, {"vip1"}};
+    options.reserved_names = {{"vip0", "vip1", "vip2"}, {"vip1"}};
     options.passwords = &passwords_;
     options.clock = [] { return chat::UnixTime{1'700'000'000}; };
     reactors_ = 1 + random().below(4);

@@ -71,7 +71,7 @@ struct HubLimits {
 };
 
 // Names that only who knows their passwords may have; all folded (text.hpp).
-struct Roster {
+struct ReservedNames {
   std::set<std::string> reserved;
   // May moderate every room, and are moderated by each other alone. One that is not reserved does
   // not count: anybody could take the name.
@@ -252,7 +252,7 @@ class Hub {
   // What there is above a lower limit stays; nothing is added to it.
   void set_limits(const HubLimits& limits) { limits_ = limits; }
   // Who has a name that is reserved from now on gets a guest's name.
-  void set_roster(Roster roster);
+  void set_reserved_names(ReservedNames names);
   // Its connection is gone or going: others are told. Nothing for a member that is not here.
   void gone(MemberId member, PartReason why);
 
@@ -322,7 +322,7 @@ class Hub {
   HubEvents& events_;
   std::unordered_map<MemberId, std::unique_ptr<Member>> members_;
   std::unordered_map<std::string, Member*> nicknames_;  // folded
-  Roster roster_;
+  ReservedNames reserved_names_;
   std::unordered_map<std::string, std::unique_ptr<Room>> rooms_;  // folded
   std::list<Room*> empty_rooms_;                                  // the longest empty one first
   RoomId next_room_ = 1;

@@ -38,9 +38,9 @@ void Hub::moderate(Member& member, const Command& command) {
 }
 
 bool Hub::is_operator(std::string_view name) const {
-  if (roster_.operators.empty()) return false;
+  if (reserved_names_.operators.empty()) return false;
   const std::string key = folded(name);
-  return roster_.operators.contains(key) && roster_.reserved.contains(key);
+  return reserved_names_.operators.contains(key) && reserved_names_.reserved.contains(key);
 }
 
 bool Hub::is_restrained(const Restraints& list, const Member& member) const {

@@ -21,7 +21,7 @@ void Hub::rename(Member& member, const Command& command) {
   const std::string key = folded(name);
   if (key == folded(member.nickname)) return take_name(member, name);
   if (key.starts_with(guest_prefix)) return refuse(member, Problem::guest_name, name);
-  if (roster_.reserved.contains(key)) {
+  if (reserved_names_.reserved.contains(key)) {
     if (command.text.empty()) return refuse(member, Problem::name_reserved, name);
     if (!member.claim.empty()) return refuse(member, Problem::password_busy, name);
     member.claim = name;
@@ -77,13 +77,13 @@ void Hub::verified(MemberId id, Verdict verdict) {
   events_.dismissed(id);
 }
 
-void Hub::set_roster(Roster roster) {
+void Hub::set_reserved_names(ReservedNames names) {
   std::vector<Member*> renamed;
-  for (const std::string& name : roster.reserved) {
-    if (roster_.reserved.contains(name)) continue;
+  for (const std::string& name : names.reserved) {
+    if (reserved_names_.reserved.contains(name)) continue;
     if (Member* holder = find_member(name)) renamed.push_back(holder);
   }
-  roster_ = std::move(roster);
+  reserved_names_ = std::move(names);
   for (Member* member : renamed) take_name(*member, guest_name());
 }
 

@@ -25,7 +25,7 @@ UnixTime system_time() {
 
 HubRunner::HubRunner(const ServiceOptions& options, Reactor& reactor)
     : options_(options), reactor_(reactor), hub_(options.hub, *this) {
-  hub_.set_roster(options.roster);
+  hub_.set_reserved_names(options.reserved_names);
 }
 
 void HubRunner::take(Requests requests) {
@@ -107,7 +107,7 @@ void HubRunner::verified(MemberId member, Verdict verdict) {
 void HubRunner::reconfigure(const ServiceOptions& options) {
   chat::reconfigure(options_, options);
   hub_.set_limits(options_.hub);
-  hub_.set_roster(options_.roster);
+  hub_.set_reserved_names(options_.reserved_names);
   work();
 }
 

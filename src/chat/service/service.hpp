@@ -69,7 +69,7 @@ class Passwords {
 
 struct ServiceOptions {
   HubLimits hub;
-  Roster roster;
+  ReservedNames reserved_names;
   // Bytes queued for one member above which it is no longer told who comes and goes ...
   std::size_t output_soft_bytes = 64 * 1024;
   // ... and above which it is told that it is too slow, and disconnected.

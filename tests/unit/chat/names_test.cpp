@@ -11,7 +11,7 @@ namespace {
 
 // alice and root are reserved, root is an operator; bob and carol are in the lobby.
 void fill(Stage& stage) {
-  stage.hub.set_roster({{"alice", "root"}, {"root"}});
+  stage.hub.set_reserved_names({{"alice", "root"}, {"root"}});
   for (const MemberId member : {1, 2, 3}) stage.arrive(member, "m" + std::to_string(member));
   for (const MemberId member : {2, 3}) stage.line(member, "/join lobby");
   stage.heard.clear();
@@ -89,7 +89,7 @@ TEST_CASE("chat names: a name that becomes reserved is taken from who has not sh
   stage.line(2, "/nick alice sesame");
   stage.hub.verified(2, Verdict::right);
   stage.heard.clear();
-  stage.hub.set_roster({{"alice", "m3"}, {}});
+  stage.hub.set_reserved_names({{"alice", "m3"}, {}});
   CHECK(stage.take(3) == "-- you are guest-4 now\n");
   CHECK(stage.take(2) == "[lobby] -- m3 is now guest-4\n");  // whose name it was stays
   stage.line(1, "/nick root");
@@ -127,7 +127,7 @@ TEST_CASE("chat names: operators moderate every room, and are moderated by each 
 
 TEST_CASE("chat names: an operator's name that is not reserved is nobody's") {
   Stage stage;
-  stage.hub.set_roster({{}, {"root"}});
+  stage.hub.set_reserved_names({{}, {"root"}});
   stage.arrive(1, "first");
   stage.arrive(2, "root");
   for (const MemberId member : {1, 2}) stage.line(member, "/join lobby");

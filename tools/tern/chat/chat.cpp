@@ -89,7 +89,7 @@ class Chat final : public Application {
     ChatNames names =
         read_chat_names(options.reserved, options.operators, options.service.hub.name_bytes_max);
     passwords_.set_hashes(std::move(names.hashes));
-    options.service.roster = std::move(names.roster);
+    options.service.reserved_names = std::move(names.reserved_names);
   }
 
   int check() {

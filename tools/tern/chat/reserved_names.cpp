@@ -72,7 +72,7 @@ void read_reserved(const std::string& path, std::size_t name_bytes_max, ChatName
     if (!names.hashes.emplace(key, hash).second) {
       return fmt::format("{} is reserved further up already; remove one of the two", name);
     }
-    names.roster.reserved.insert(key);
+    names.reserved_names.reserved.insert(key);
     return {};
   });
 }
@@ -87,13 +87,13 @@ ChatNames read_chat_names(const std::string& reserved, const std::string& operat
   for_each_line("--operators", operators, [&](std::string_view line) -> std::string {
     if (std::string problem = name_problem(line, name_bytes_max); !problem.empty()) return problem;
     const std::string key = chat::folded(line);
-    if (!names.roster.reserved.contains(key)) {
+    if (!names.reserved_names.reserved.contains(key)) {
       return fmt::format(
           "{} is not in --reserved FILE, so anybody could take the name; add the "
           "line that `{} chat --reserve {}` prints",
           line, program(), line);
     }
-    names.roster.operators.insert(key);
+    names.reserved_names.operators.insert(key);
     return {};
   });
   return names;

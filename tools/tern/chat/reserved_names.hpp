@@ -14,7 +14,7 @@
 namespace tern::tool {
 
 struct ChatNames {
-  chat::Roster roster;
+  chat::ReservedNames reserved_names;
   std::map<std::string, std::string> hashes;  // of passwords, by folded name
 };
 
