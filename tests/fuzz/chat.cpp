@@ -104,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   limits.joins_max = 2;
   limits.history_lines_max = 5;
   limits.history_bytes_max = 100;
-  limits.restraints_max = 3;
+  limits.bans_max = 3;
   Doors doors;
   Hub hub(limits, doors);
   hub.set_reserved_names({{"a", "b"}, {"b"}});

@@ -119,7 +119,7 @@ void Hub::handle(MemberId id, const Command& command, UnixTime now) {
 void Hub::say(Member& member, const Command& command, UnixTime now) {
   Room* room = room_of(member, {});
   if (room == nullptr) return;
-  if (is_restrained(room->muted, member)) return refuse(member, Problem::muted, room->name);
+  if (is_on(room->muted, member)) return refuse(member, Problem::muted, room->name);
   const bool is_emote = command.kind == Command::Kind::emote;
   events_.broadcast(room->id, member.id,
                     {.kind = is_emote ? Event::Kind::emoted : Event::Kind::said,
@@ -150,7 +150,7 @@ void Hub::join(Member& member, const std::string& name) {
     std::rotate(place, place + 1, member.places.end());
     return events_.send_to(member.id, {.kind = Event::Kind::talking, .room = room->name});
   }
-  if (room != nullptr && is_restrained(room->banned, member)) {
+  if (room != nullptr && is_on(room->banned, member)) {
     return refuse(member, Problem::banned, room->name);
   }
   if (member.places.size() >= limits_.joins_max) {
@@ -195,7 +195,7 @@ void Hub::topic(const Member& member, const std::string& text) {
     return events_.send_to(member.id,
                            {.kind = Event::Kind::topic, .room = room->name, .text = room->topic});
   }
-  if (is_restrained(room->muted, member)) return refuse(member, Problem::muted, room->name);
+  if (is_on(room->muted, member)) return refuse(member, Problem::muted, room->name);
   if (text.size() > limits_.topic_bytes_max) {
     return refuse(member, Problem::topic_long, {}, limits_.topic_bytes_max);
   }

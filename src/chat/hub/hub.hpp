@@ -19,7 +19,7 @@
 //              4  Names are unique without regard to case.
 //              5  Memory is bounded by HubLimits: members_max members with their names, and
 //                 rooms_max rooms with history_lines_max lines of history_bytes_max together, and
-//                 restraints_max bans and as many mutes.
+//                 bans_max bans and as many mutes.
 //              6  A room with members has one who moderates it: who has been in it for longest.
 //   ERRORS     What is not possible is told to who asked, as an event with a Problem.
 #pragma once
@@ -65,7 +65,7 @@ struct HubLimits {
   std::size_t rooms_listed_max = 50;
   std::size_t members_listed_max = 200;
   // Bans of each room, and mutes.
-  std::size_t restraints_max = 100;
+  std::size_t bans_max = 100;
   // A member that has been wrong so often about a password is dismissed.
   unsigned wrong_passwords_max = 3;
 };
@@ -137,11 +137,11 @@ enum class Problem : std::uint8_t {
   moderates_all,    // name: of an operator
   not_here,         // name: of no member of the current room
   yourself,
-  banned,           // name: the room
-  muted,            // name: the room
-  already,          // name: has been banned or muted before
-  not_restrained,   // name: is neither, as was asked
-  restraints_full,  // limit
+  banned,         // name: the room
+  muted,          // name: the room
+  already,        // name: has been banned or muted before
+  not_listed,     // name: is neither, as was asked
+  ban_list_full,  // limit
 };
 
 // One line of a room's history.
@@ -272,8 +272,8 @@ class Hub {
  private:
   struct Room;
   struct Member;
-  struct Restraint;
-  using Restraints = std::vector<Restraint>;
+  struct BanEntry;
+  using BanList = std::vector<BanEntry>;
 
   void say(Member& member, const Command& command, UnixTime now);
   void whisper(const Member& member, const Command& command);
@@ -292,10 +292,10 @@ class Hub {
   void ban(const Member& moderator, Room& room, const std::string& name);
   void mute(const Member& moderator, Room& room, const std::string& name);
   void lift(const Member& moderator, Room& room, const Command& command);
-  void list_restraints(const Member& member, const Room& room, Command::Kind kind);
+  void show_list(const Member& member, const Room& room, Command::Kind kind);
   bool is_operator(std::string_view name) const;
-  bool is_restrained(const Restraints& list, const Member& member) const;
-  bool restrain(const Member& moderator, Restraints& list, const std::string& name);
+  bool is_on(const BanList& list, const Member& member) const;
+  bool add_to(const Member& moderator, BanList& list, const std::string& name);
   void remove_from_room(Room& room, Member& member);
   // Null: it has been told why not.
   Member* other_in(const Member& moderator, const Room& room, const std::string& name);

@@ -17,7 +17,7 @@ void Hub::moderate(Member& member, const Command& command) {
   Room* room = room_of(member, {});
   if (room == nullptr) return;
   // Who is banned is no secret, and has to be seen to be lifted.
-  if (command.name.empty()) return list_restraints(member, *room, command.kind);
+  if (command.name.empty()) return show_list(member, *room, command.kind);
   if (room->moderator() != &member && !is_operator(member.nickname)) {
     return refuse(member, Problem::not_moderator, room->moderator()->nickname);
   }
@@ -43,19 +43,19 @@ bool Hub::is_operator(std::string_view name) const {
   return reserved_names_.operators.contains(key) && reserved_names_.reserved.contains(key);
 }
 
-bool Hub::is_restrained(const Restraints& list, const Member& member) const {
+bool Hub::is_on(const BanList& list, const Member& member) const {
   if (list.empty() || is_operator(member.nickname)) return false;
   const std::string key = folded(member.nickname);
-  return std::any_of(list.begin(), list.end(), [&](const Restraint& restraint) {
-    return restraint.member == member.id || restraint.key == key;
+  return std::any_of(list.begin(), list.end(), [&](const BanEntry& entry) {
+    return entry.member == member.id || entry.key == key;
   });
 }
 
-void Hub::list_restraints(const Member& member, const Room& room, Command::Kind kind) {
+void Hub::show_list(const Member& member, const Room& room, Command::Kind kind) {
   const bool are_bans = kind == Command::Kind::ban;
   std::vector<std::string_view> names;
-  for (const Restraint& restraint : are_bans ? room.banned : room.muted) {
-    names.emplace_back(restraint.name);
+  for (const BanEntry& entry : are_bans ? room.banned : room.muted) {
+    names.emplace_back(entry.name);
   }
   events_.send_to(member.id, {.kind = are_bans ? Event::Kind::bans : Event::Kind::mutes,
                               .room = room.name,
@@ -91,17 +91,17 @@ void Hub::remove_from_room(Room& room, Member& member) {
 }
 
 // Adds the name; false: it has been told why not. A name that nobody has now may come later.
-bool Hub::restrain(const Member& moderator, Restraints& list, const std::string& name) {
+bool Hub::add_to(const Member& moderator, BanList& list, const std::string& name) {
   const Member* other = find_member(name);
   if (other == &moderator) {
     refuse(moderator, Problem::yourself);
   } else if (!is_name(name, limits_.name_bytes_max)) {
     refuse(moderator, Problem::bad_nickname, name, limits_.name_bytes_max);
   } else if (std::any_of(list.begin(), list.end(),
-                         [key = folded(name)](const Restraint& row) { return row.key == key; })) {
+                         [key = folded(name)](const BanEntry& row) { return row.key == key; })) {
     refuse(moderator, Problem::already, name);
-  } else if (list.size() >= limits_.restraints_max) {
-    refuse(moderator, Problem::restraints_full, {}, limits_.restraints_max);
+  } else if (list.size() >= limits_.bans_max) {
+    refuse(moderator, Problem::ban_list_full, {}, limits_.bans_max);
   } else {
     list.push_back({folded(name), other == nullptr ? name : other->nickname,
                     other == nullptr ? 0 : other->id});
@@ -111,7 +111,7 @@ bool Hub::restrain(const Member& moderator, Restraints& list, const std::string&
 }
 
 void Hub::ban(const Member& moderator, Room& room, const std::string& name) {
-  if (!restrain(moderator, room.banned, name)) return;
+  if (!add_to(moderator, room.banned, name)) return;
   events_.broadcast(room.id, 0,
                     {.kind = Event::Kind::banned,
                      .room = room.name,
@@ -122,7 +122,7 @@ void Hub::ban(const Member& moderator, Room& room, const std::string& name) {
 }
 
 void Hub::mute(const Member& moderator, Room& room, const std::string& name) {
-  if (!restrain(moderator, room.muted, name)) return;
+  if (!add_to(moderator, room.muted, name)) return;
   events_.broadcast(room.id, 0,
                     {.kind = Event::Kind::muted,
                      .room = room.name,
@@ -133,13 +133,13 @@ void Hub::mute(const Member& moderator, Room& room, const std::string& name) {
 // Who has another name by now is found under that one, too.
 void Hub::lift(const Member& moderator, Room& room, const Command& command) {
   const bool is_ban = command.kind == Command::Kind::unban;
-  Restraints& list = is_ban ? room.banned : room.muted;
+  BanList& list = is_ban ? room.banned : room.muted;
   const Member* other = find_member(command.name);
   const std::string key = folded(command.name);
-  const std::size_t lifted = std::erase_if(list, [&](const Restraint& restraint) {
-    return restraint.key == key || (other != nullptr && restraint.member == other->id);
+  const std::size_t lifted = std::erase_if(list, [&](const BanEntry& entry) {
+    return entry.key == key || (other != nullptr && entry.member == other->id);
   });
-  if (lifted == 0) return refuse(moderator, Problem::not_restrained, command.name);
+  if (lifted == 0) return refuse(moderator, Problem::not_listed, command.name);
   events_.broadcast(room.id, 0,
                     {.kind = is_ban ? Event::Kind::unbanned : Event::Kind::unmuted,
                      .room = room.name,

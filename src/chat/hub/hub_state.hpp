@@ -12,7 +12,7 @@
 namespace tern::chat {
 
 // Somebody who is banned or muted: under a name, and whoever had that name then under any.
-struct Hub::Restraint {
+struct Hub::BanEntry {
   std::string key;   // folded
   std::string name;  // as it was written
   MemberId member;   // 0: nobody had it
@@ -26,8 +26,8 @@ struct Hub::Room {
   std::string name;  // as it was first written
   std::string topic;
   std::list<Member*> members;  // who came first is the first
-  Restraints banned;
-  Restraints muted;
+  BanList banned;
+  BanList muted;
   std::deque<Message> history;
   std::size_t history_bytes = 0;
   std::list<Room*>::iterator empty_place;  // while there are no members

@@ -204,14 +204,14 @@ TEST_CASE("chat lines: how long an answer may be") {
     const std::vector<MemberSummary> members(limits.members_listed_max, {name, true});
     CHECK(written({.kind = Event::Kind::who, .room = name, .count = 1000, .members = members})
               .size() <= most);
-    const std::vector<std::string_view> names(limits.restraints_max, name);
+    const std::vector<std::string_view> names(limits.bans_max, name);
     CHECK(written({.kind = Event::Kind::bans, .room = name, .names = names}).size() <= most);
     CHECK(most < 20 * (history.size() + 4096));  // and not just anything
   }
 }
 
 TEST_CASE("chat lines: every problem says something, in one line") {
-  for (int i = 0; i <= static_cast<int>(Problem::restraints_full); ++i) {
+  for (int i = 0; i <= static_cast<int>(Problem::ban_list_full); ++i) {
     const std::string text = written({.kind = Event::Kind::problem,
                                       .name = "x",
                                       .problem = static_cast<Problem>(i),

@@ -144,7 +144,7 @@ TEST_CASE("chat moderation: who is muted listens, and may whisper") {
 
 TEST_CASE("chat moderation: what cannot be done is told") {
   HubLimits limits;
-  limits.restraints_max = 2;
+  limits.bans_max = 2;
   Stage stage(limits);
   fill(stage);
   stage.arrive(4, "dave");

@@ -114,9 +114,9 @@ std::string problem_text(const Event& event) {
              ": you may listen; ask who moderates it, with an @ in /who";
     case Problem::already:
       return name + " is that already";
-    case Problem::not_restrained:
+    case Problem::not_listed:
       return name + " is not on the list; /ban and /mute without a name show them";
-    case Problem::restraints_full:
+    case Problem::ban_list_full:
       return "the list holds " + limit + " names already; take one off before";
   }
   return "that is not possible";
@@ -157,7 +157,7 @@ void format_who(const Event& event, std::string& out) {
   }
 }
 
-void format_restraints(const Event& event, std::string_view what, std::string& out) {
+void format_ban_list(const Event& event, std::string_view what, std::string& out) {
   if (event.names.empty()) return append(out, "-- nobody is ", what, event.room, "\n");
   NameLines lines("-- " + std::string(what) + std::string(event.room) + ":", out);
   for (const std::string_view name : event.names) lines.add("", name);
@@ -258,9 +258,9 @@ void format_lines(const Event& event, std::string& out) {
     case Event::Kind::unmuted:
       return format_moderation(event, " was unmuted", out);
     case Event::Kind::bans:
-      return format_restraints(event, "banned from ", out);
+      return format_ban_list(event, "banned from ", out);
     case Event::Kind::mutes:
-      return format_restraints(event, "muted in ", out);
+      return format_ban_list(event, "muted in ", out);
     case Event::Kind::goodbye:
       return append(out, "-- goodbye\n");
     case Event::Kind::answer:
@@ -276,7 +276,7 @@ std::size_t answer_bytes_max(const HubLimits& limits) {
   const std::size_t history = std::min(limits.history_lines_max, limits.history_bytes_max) * head +
                               limits.history_bytes_max;
   const std::size_t rooms = limits.rooms_listed_max * (head + limits.topic_bytes_max);
-  const std::size_t names = std::max(limits.members_listed_max, limits.restraints_max) * head;
+  const std::size_t names = std::max(limits.members_listed_max, limits.bans_max) * head;
   const std::size_t line = head + std::max(line_bytes_max, limits.topic_bytes_max);
   return std::max({history, rooms, names}) + line;
 }
