@@ -37,7 +37,7 @@ class Doors final : public HubEvents {
   void entered(RoomId room, MemberId member) override { rooms[room].insert(member); }
   void exited(RoomId room, MemberId member) override { require(rooms[room].erase(member) == 1); }
   void verify(MemberId, std::string_view, std::string_view password) override {
-    verdict = password.front() == 'y' ? Verdict::right : Verdict::wrong;
+    result = password.front() == 'y' ? PasswordResult::right : PasswordResult::wrong;
   }
   void dismissed(MemberId member) override {
     check();
@@ -58,7 +58,7 @@ class Doors final : public HubEvents {
     }
   }
 
-  Verdict verdict = Verdict::busy;
+  PasswordResult result = PasswordResult::busy;
   std::set<MemberId> here;
   std::map<MemberId, std::string> written;
   std::map<RoomId, std::set<MemberId>> rooms;
@@ -90,7 +90,7 @@ void take_lines(Hub& hub, Doors& doors, MemberId member, LineReader& reader) {
     Command command = too_long_line();
     if (got == LineReader::Got::line && !parse_line(line, command)) continue;
     hub.handle(member, command, 1);
-    if (hub.is_verifying(member)) hub.verified(member, doors.verdict);
+    if (hub.is_verifying(member)) hub.verified(member, doors.result);
     doors.check();
   }
   require(reader.held_bytes() <= line_bytes_max + 1);

@@ -69,20 +69,21 @@ struct Client {
 // Looks at passwords late, and finds most of them right.
 class LatePasswords final : public chat::Passwords {
  public:
-  void check(const std::string&, std::string, std::function<void(chat::Verdict)> done) override {
+  void check(const std::string&, std::string,
+             std::function<void(chat::PasswordResult)> done) override {
     waiting_.push_back(std::move(done));
   }
   void answer(Random& random) {
     if (waiting_.empty()) return;
-    waiting_.front()(random.one_in(4)   ? chat::Verdict::wrong
-                     : random.one_in(8) ? chat::Verdict::busy
-                                        : chat::Verdict::right);
+    waiting_.front()(random.one_in(4)   ? chat::PasswordResult::wrong
+                     : random.one_in(8) ? chat::PasswordResult::busy
+                                        : chat::PasswordResult::right);
     waiting_.pop_front();
   }
   void clear() { waiting_.clear(); }
 
  private:
-  std::deque<std::function<void(chat::Verdict)>> waiting_;
+  std::deque<std::function<void(chat::PasswordResult)>> waiting_;
 };
 
 class ChatSoak final : public Protocol {

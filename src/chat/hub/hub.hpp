@@ -79,7 +79,7 @@ struct ReservedNames {
 };
 
 // What came of looking at a password.
-enum class Verdict : std::uint8_t {
+enum class PasswordResult : std::uint8_t {
   right,
   wrong,
   busy,  // it has not been looked at: too many were to be
@@ -246,7 +246,7 @@ class Hub {
   // line breaks in `text`; names are checked here.
   void handle(MemberId member, const Command& command, UnixTime now);
   // The answer to HubEvents::verify(). Nothing for a member that is not here (any more).
-  void verified(MemberId member, Verdict verdict);
+  void verified(MemberId member, PasswordResult result);
   // Whether the answer is still to come: the member's next commands had better wait for it.
   bool is_verifying(MemberId member) const;
   // What there is above a lower limit stays; nothing is added to it.

@@ -51,22 +51,22 @@ bool Hub::is_verifying(MemberId id) const {
   return it != members_.end() && !it->second->claim.empty();
 }
 
-void Hub::verified(MemberId id, Verdict verdict) {
+void Hub::verified(MemberId id, PasswordResult result) {
   const auto it = members_.find(id);
   if (it == members_.end() || it->second->claim.empty()) return;
   Member& member = *it->second;
   const std::string name = std::exchange(member.claim, {});
-  switch (verdict) {
-    case Verdict::right:
+  switch (result) {
+    case PasswordResult::right:
       // Who has it already is the same person, on a connection that may well be dead.
       if (Member* holder = find_member(name); holder != nullptr && holder != &member) {
         take_name(*holder, guest_name());
       }
       member.wrong_passwords = 0;
       return take_name(member, name);
-    case Verdict::busy:
+    case PasswordResult::busy:
       return refuse(member, Problem::password_busy, name);
-    case Verdict::wrong:
+    case PasswordResult::wrong:
       break;
   }
   if (++member.wrong_passwords < limits_.wrong_passwords_max) {

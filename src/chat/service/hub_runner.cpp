@@ -90,13 +90,13 @@ bool HubRunner::carry_out(const Request& request, UnixTime now) {
   return false;
 }
 
-void HubRunner::verified(MemberId member, Verdict verdict) {
+void HubRunner::verified(MemberId member, PasswordResult result) {
   const auto held = held_.find(member);
   if (held == held_.end()) return;  // it has gone meanwhile
   Requests requests = std::move(held->second);
   held_.erase(held);
   const std::size_t members_before = hub_.members();
-  hub_.verified(member, verdict);
+  hub_.verified(member, result);
   count_gone(PartReason::quit, members_before);
   acknowledge(member, 1);
   inbox_.insert(inbox_.begin(), std::make_move_iterator(requests.begin()),
@@ -246,10 +246,10 @@ void HubRunner::exited(RoomId room, MemberId member) {
 }
 
 void HubRunner::verify(MemberId member, std::string_view name, std::string_view password) {
-  const auto done = [this, member](Verdict verdict) {
-    reactor_.post([this, member, verdict] { verified(member, verdict); });
+  const auto done = [this, member](PasswordResult result) {
+    reactor_.post([this, member, result] { verified(member, result); });
   };
-  if (options_.passwords == nullptr) return done(Verdict::wrong);
+  if (options_.passwords == nullptr) return done(PasswordResult::wrong);
   options_.passwords->check(folded(name), std::string(password), done);
 }
 

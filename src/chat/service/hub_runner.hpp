@@ -53,7 +53,7 @@ class HubRunner final : private HubEvents {
   void work();
   void carry_out(const Requests& requests);
   bool carry_out(const Request& request, UnixTime now);
-  void verified(MemberId member, Verdict verdict);
+  void verified(MemberId member, PasswordResult result);
   void acknowledge(MemberId member, std::size_t count);
   void record();
   void flush();

@@ -64,7 +64,7 @@ class Passwords {
  public:
   virtual ~Passwords() = default;
   virtual void check(const std::string& name, std::string password,
-                     std::function<void(Verdict)> done) = 0;
+                     std::function<void(PasswordResult)> done) = 0;
 };
 
 struct ServiceOptions {

@@ -29,7 +29,7 @@ TEST_CASE("chat names: a reserved name wants its password") {
   CHECK(stage.asked == "Alice open  sesame");
   CHECK(stage.hub.is_verifying(2));
   CHECK(stage.take(2).empty());
-  stage.hub.verified(2, Verdict::right);
+  stage.hub.verified(2, PasswordResult::right);
   CHECK_FALSE(stage.hub.is_verifying(2));
   CHECK(stage.take(2) == "-- you are Alice now\n");
   CHECK(stage.take(3) == "[lobby] -- m2 is now Alice\n");
@@ -39,8 +39,8 @@ TEST_CASE("chat names: a reserved name wants its password") {
   CHECK(stage.take(3) ==
         "[lobby] -- Alice is now alice\n"
         "!! dave is not reserved and has no password; write /nick dave\n");
-  stage.hub.verified(2, Verdict::right);  // nobody had asked
-  stage.hub.verified(99, Verdict::right);
+  stage.hub.verified(2, PasswordResult::right);  // nobody had asked
+  stage.hub.verified(99, PasswordResult::right);
   CHECK(stage.heard[2].empty());
 }
 
@@ -49,15 +49,15 @@ TEST_CASE("chat names: wrong passwords are told, and the third is the last") {
   fill(stage);
   for (int i = 0; i < 2; ++i) {
     stage.line(2, "/nick alice guess");
-    stage.hub.verified(2, Verdict::wrong);
+    stage.hub.verified(2, PasswordResult::wrong);
     CHECK(stage.take(2) == "!! that is not the password of alice\n");
   }
   stage.line(2, "/nick alice guess");
-  stage.hub.verified(2, Verdict::busy);
+  stage.hub.verified(2, PasswordResult::busy);
   CHECK(stage.take(2) ==
         "!! too many passwords are being tried; try /nick alice again in a while\n");
   stage.line(2, "/nick alice guess");
-  stage.hub.verified(2, Verdict::wrong);
+  stage.hub.verified(2, PasswordResult::wrong);
   CHECK(stage.take(2) == "!! that makes 3 wrong passwords; goodbye\n");
   CHECK(stage.gone == std::set<MemberId>{2});
   CHECK(stage.take(3) ==
@@ -66,7 +66,7 @@ TEST_CASE("chat names: wrong passwords are told, and the third is the last") {
   // Who has gone before the answer has gone.
   stage.line(3, "/nick alice guess");
   stage.hub.gone(3, PartReason::lost);
-  stage.hub.verified(3, Verdict::right);
+  stage.hub.verified(3, PasswordResult::right);
   CHECK(stage.heard[3].empty());
 }
 
@@ -75,7 +75,7 @@ TEST_CASE("chat names: who has the password takes the name from a connection tha
   fill(stage);
   for (const MemberId member : {2, 3}) {
     stage.line(member, "/nick alice sesame");
-    stage.hub.verified(member, Verdict::right);
+    stage.hub.verified(member, PasswordResult::right);
   }
   CHECK(stage.take(2) ==
         "-- you are alice now\n-- you are guest-4 now\n[lobby] -- m3 is now alice\n");
@@ -87,7 +87,7 @@ TEST_CASE("chat names: a name that becomes reserved is taken from who has not sh
   Stage stage;
   fill(stage);
   stage.line(2, "/nick alice sesame");
-  stage.hub.verified(2, Verdict::right);
+  stage.hub.verified(2, PasswordResult::right);
   stage.heard.clear();
   stage.hub.set_reserved_names({{"alice", "m3"}, {}});
   CHECK(stage.take(3) == "-- you are guest-4 now\n");
@@ -104,7 +104,7 @@ TEST_CASE("chat names: operators moderate every room, and are moderated by each 
   stage.line(1, "/kick m3");
   CHECK(stage.take(1) == "!! that is for m2, who has been here for longest, and for operators\n");
   stage.line(1, "/nick root sesame");
-  stage.hub.verified(1, Verdict::right);
+  stage.hub.verified(1, PasswordResult::right);
   stage.heard.clear();
   stage.line(1, "/who");
   CHECK(stage.take(1) == "-- lobby: @m2 m3 @root\n");
@@ -119,7 +119,7 @@ TEST_CASE("chat names: operators moderate every room, and are moderated by each 
   // A mute that was set before does not hold for who turns out to be one.
   stage.line(1, "/mute m3");
   stage.line(3, "/nick root sesame");
-  stage.hub.verified(3, Verdict::right);
+  stage.hub.verified(3, PasswordResult::right);
   stage.heard.clear();
   stage.line(3, "here I am");
   CHECK(stage.take(1) == "[lobby] root: here I am\n");

@@ -38,7 +38,7 @@ void PasswordChecker::set_hashes(std::map<std::string, std::string> hashes) {
 }
 
 void PasswordChecker::check(const std::string& name, std::string password,
-                            std::function<void(chat::Verdict)> done) {
+                            std::function<void(chat::PasswordResult)> done) {
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
@@ -53,7 +53,7 @@ void PasswordChecker::check(const std::string& name, std::string password,
       }
     }
   }
-  done(chat::Verdict::busy);
+  done(chat::PasswordResult::busy);
 }
 
 void PasswordChecker::run() {
@@ -66,19 +66,20 @@ void PasswordChecker::run() {
       question = std::move(questions_.front());
       questions_.pop_front();
     }
-    const chat::Verdict verdict = verdict_on(question);
+    const chat::PasswordResult result = result_of(question);
     const std::lock_guard lock(mutex_);  // stop() waits for an answer that is being given
-    if (!ended_) question.done(verdict);
+    if (!ended_) question.done(result);
   }
 }
 
-chat::Verdict PasswordChecker::verdict_on(const Question& question) {
+chat::PasswordResult PasswordChecker::result_of(const Question& question) {
   std::string hash;
   {
     const std::lock_guard lock(mutex_);
     const auto it = names_.find(question.name);
-    if (it == names_.end()) return chat::Verdict::wrong;
-    if (it->second.wrong.wait(wrong_rate, now()) > Duration::zero()) return chat::Verdict::busy;
+    if (it == names_.end()) return chat::PasswordResult::wrong;
+    if (it->second.wrong.wait(wrong_rate, now()) > Duration::zero())
+      return chat::PasswordResult::busy;
     hash = it->second.hash;
   }
   bool is_right = false;
@@ -86,15 +87,15 @@ chat::Verdict PasswordChecker::verdict_on(const Question& question) {
     is_right = is_password_of(hash, question.password);
   } catch (const std::system_error& error) {
     log(LogLevel::error, "the password of {} cannot be looked at: {}", question.name, error.what());
-    return chat::Verdict::busy;
+    return chat::PasswordResult::busy;
   }
-  if (is_right) return chat::Verdict::right;
+  if (is_right) return chat::PasswordResult::right;
   log(LogLevel::warning, "a wrong password for {}", question.name);
   const std::lock_guard lock(mutex_);
   if (const auto it = names_.find(question.name); it != names_.end()) {
     it->second.wrong.take(wrong_rate, now());
   }
-  return chat::Verdict::wrong;
+  return chat::PasswordResult::wrong;
 }
 
 }  // namespace tern::tool

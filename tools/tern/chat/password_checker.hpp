@@ -32,7 +32,7 @@ class PasswordChecker final : public chat::Passwords {
   // By folded name. What has been counted for a name stays, as long as it is reserved.
   void set_hashes(std::map<std::string, std::string> hashes);
   void check(const std::string& name, std::string password,
-             std::function<void(chat::Verdict)> done) override;
+             std::function<void(chat::PasswordResult)> done) override;
   // No answer is given after this.
   void stop();
 
@@ -44,11 +44,11 @@ class PasswordChecker final : public chat::Passwords {
   struct Question {
     std::string name;
     std::string password;
-    std::function<void(chat::Verdict)> done;
+    std::function<void(chat::PasswordResult)> done;
   };
 
   void run();
-  chat::Verdict verdict_on(const Question& question);
+  chat::PasswordResult result_of(const Question& question);
 
   std::mutex mutex_;
   std::condition_variable changed_;
