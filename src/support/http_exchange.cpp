@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace tern::protocols {
+namespace tern::support {
 namespace {
 
 // RFC 9110, 5.6.2.
@@ -102,15 +102,15 @@ HttpRequest::Got HttpRequest::read_head(std::string_view head) {
   return Got::request;
 }
 
-std::string http_answer(int status, std::string_view content_type, std::string_view body,
-                        bool has_body) {
-  std::string answer = "HTTP/1.1 " + std::to_string(status) + " ";
-  answer.append(reason(status)).append("\r\nContent-Type: ").append(content_type);
-  answer.append("\r\nContent-Length: ").append(std::to_string(body.size()));
-  if (status == 405) answer += "\r\nAllow: GET, HEAD";
-  answer += "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
-  if (has_body) answer += body;
-  return answer;
+std::string http_response(int status, std::string_view content_type, std::string_view body,
+                          bool has_body) {
+  std::string response = "HTTP/1.1 " + std::to_string(status) + " ";
+  response.append(reason(status)).append("\r\nContent-Type: ").append(content_type);
+  response.append("\r\nContent-Length: ").append(std::to_string(body.size()));
+  if (status == 405) response += "\r\nAllow: GET, HEAD";
+  response += "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
+  if (has_body) response += body;
+  return response;
 }
 
-}  // namespace tern::protocols
+}  // namespace tern::support

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace tern::protocols {
+namespace tern::support {
 
 class HttpRequest {
  public:
@@ -39,7 +39,7 @@ class HttpRequest {
 
 // A whole answer, after which the connection is to be closed. `has_body` false: as to HEAD, the
 // head of the same answer.
-std::string http_answer(int status, std::string_view content_type, std::string_view body,
-                        bool has_body = true);
+std::string http_response(int status, std::string_view content_type, std::string_view body,
+                          bool has_body = true);
 
-}  // namespace tern::protocols
+}  // namespace tern::support

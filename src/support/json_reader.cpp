@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
-namespace tern::tool {
+namespace tern::support {
 namespace {
 
 constexpr int depth_max = 8;
@@ -130,4 +130,4 @@ bool read_json_objects(std::string_view text, std::vector<JsonValues>& objects,
   return true;
 }
 
-}  // namespace tern::tool
+}  // namespace tern::support

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace tern::tool {
+namespace tern::support {
 
 class JsonValues {
  public:
@@ -35,4 +35,4 @@ class JsonValues {
 bool read_json_objects(std::string_view text, std::vector<JsonValues>& objects,
                        std::string& problem);
 
-}  // namespace tern::tool
+}  // namespace tern::support

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-namespace tern::tool {
+namespace tern::support {
 
 JsonWriter& JsonWriter::open() {
   text_ += '{';
@@ -72,4 +72,4 @@ void JsonWriter::quote(std::string_view text) {
   text_ += '"';
 }
 
-}  // namespace tern::tool
+}  // namespace tern::support

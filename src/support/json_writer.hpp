@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace tern::tool {
+namespace tern::support {
 
 class JsonWriter {
  public:
@@ -45,4 +45,4 @@ class JsonWriter {
   bool first_ = true;
 };
 
-}  // namespace tern::tool
+}  // namespace tern::support

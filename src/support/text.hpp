@@ -1,15 +1,14 @@
-// What people may write in a chat: UTF-8 text without control characters, and names.
+// Text that may be shown to people: UTF-8 without control characters.
 //
-//   Pure functions, any thread. Every door checks with these, so that no member can tear another's
-//   line, and no name can be taken for another.
+//   A pure function, any thread. Whoever passes on what others wrote checks with it, so that nobody
+//   can tear a line, or make one look like another.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
-namespace tern::chat {
+namespace tern::support {
 
 enum class TextProblem : std::uint8_t {
   none,
@@ -29,12 +28,4 @@ struct TextCheck {
 // The first problem of `text`.
 TextCheck check_text(std::string_view text);
 
-// A nickname or a room's name: ASCII letters, digits, '-' and '_', a letter first, at most
-// `bytes_max`. Letters of other scripts would allow names that only look the same.
-bool is_name(std::string_view name, std::size_t bytes_max);
-// Names of members that begin so, folded, are given by the server alone.
-inline constexpr std::string_view guest_prefix = "guest-";
-// Names that differ in the case of letters are the same name.
-std::string folded(std::string_view name);
-
-}  // namespace tern::chat
+}  // namespace tern::support

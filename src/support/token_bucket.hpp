@@ -10,7 +10,7 @@
 
 #include "tern/time.hpp"
 
-namespace tern::chat {
+namespace tern::support {
 
 struct TokenRate {
   // Time between two tokens; zero: there are always some.
@@ -40,4 +40,4 @@ class TokenBucket {
   Time full_at_{};
 };
 
-}  // namespace tern::chat
+}  // namespace tern::support

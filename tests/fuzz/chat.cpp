@@ -3,19 +3,22 @@
 //
 // The input is cut at each 0xfe, a byte that UTF-8 never has: the byte after it says which of three
 // members sends what follows, and that a piece ends here.
-#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "src/chat/doors/lines/line_door.hpp"
+#include "src/chat/hub/names.hpp"
+#include "src/support/line_reader.hpp"
 #include "src/support/text.hpp"
 
 namespace {
 
 using namespace tern::chat;
+using tern::support::LineReader;
 
 constexpr std::size_t members = 3;
 
@@ -65,7 +68,7 @@ class Doors final : public HubEvents {
 
  private:
   static void check_line(std::string_view line) {
-    require(check_text(line).problem == TextProblem::none);
+    require(tern::support::check_text(line).problem == tern::support::TextProblem::none);
     require(line.size() <= line_bytes_max + 200);
     if (line.starts_with("-- ") || line.starts_with("!! ")) return;
     const bool is_private = line.starts_with("(private) ");
@@ -108,7 +111,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Doors doors;
   Hub hub(limits, doors);
   hub.set_reserved_names({{"a", "b"}, {"b"}});
-  std::array<LineReader, members> readers;
+  std::vector<LineReader> readers(members, LineReader(line_bytes_max));
   for (std::size_t i = 0; i < members; ++i) {
     doors.here.insert(i + 1);
     hub.arrive(i + 1);

@@ -23,6 +23,7 @@
 #include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/service.hpp"
 #include "src/core/reactor/reactor_core.hpp"
+#include "src/support/line_reader.hpp"
 #include "tern/connector.hpp"
 #include "tern/listener.hpp"
 #include "tests/simulation/poller_support.hpp"
@@ -50,7 +51,7 @@ struct Client {
   std::size_t number = 0;
   std::size_t life = 0;  // it comes again after its connection has ended
   Connection* connection = nullptr;
-  chat::LineReader reader{1 << 20};
+  support::LineReader reader{1 << 20};
   std::uint64_t said = 0;      // lines, each with its number
   std::uint64_t unplaced = 0;  // refused: it was in no room, or muted
   std::uint64_t asked = 0;     // other lines that may be refused in the same words
@@ -99,7 +100,7 @@ class ChatSoak final : public Protocol {
     options.output_soft_bytes = 2000;
     options.output_hard_bytes = 8000;
     options.unapplied_bytes_max = random().one_in(2) ? 1000 : 100'000;
-    options.flood = random().one_in(2) ? chat::TokenRate{} : chat::TokenRate{2ms, 5};
+    options.flood = random().one_in(2) ? support::TokenRate{} : support::TokenRate{2ms, 5};
     options.flood_patience = random().one_in(2) ? Duration::zero() : Duration(200ms);
     options.ping_interval = 50ms;
     options.idle_timeout = random().one_in(3) ? Duration(300ms) : Duration::zero();
@@ -306,7 +307,7 @@ class ChatSoak final : public Protocol {
     Client& client = *static_cast<Client*>(connection.user_data);
     client.reader.feed({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     std::string_view line;
-    while (client.reader.next(line) == chat::LineReader::Got::line) hear(client, line);
+    while (client.reader.next(line) == support::LineReader::Got::line) hear(client, line);
   }
 
   void closed(Connection& connection, CloseReason, const std::error_code&) override {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "src/chat/hub/hub_state.hpp"
-#include "src/support/text.hpp"
+#include "src/chat/hub/names.hpp"
 
 namespace tern::chat {
 bool is_presence(Event::Kind kind) {

@@ -6,7 +6,7 @@
 
 #include "src/chat/hub/hub.hpp"
 #include "src/chat/hub/hub_state.hpp"
-#include "src/support/text.hpp"
+#include "src/chat/hub/names.hpp"
 
 namespace tern::chat {
 

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "src/chat/doors/lines/line_door.hpp"
+#include "src/chat/hub/names.hpp"
 #include "src/chat/service/shard.hpp"
 #include "src/chat/store/record.hpp"
-#include "src/support/text.hpp"
 
 namespace tern::chat {
 namespace {

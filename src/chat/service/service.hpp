@@ -76,7 +76,7 @@ struct ServiceOptions {
   std::size_t output_hard_bytes = 256 * 1024;
   // Lines that a member may send; faster ones wait. Who has had to wait for `flood_patience`
   // without a break is disconnected; zero: never.
-  TokenRate flood{std::chrono::milliseconds(200), 20};
+  support::TokenRate flood{std::chrono::milliseconds(200), 20};
   Duration flood_patience = std::chrono::seconds(60);
   // A line is sent to who has neither sent nor been sent anything for so long; zero: never.
   Duration ping_interval = std::chrono::minutes(5);

@@ -53,18 +53,19 @@ void Session::pump() {
 
 // False: there is no whole line, or none that says anything.
 bool Session::next_command(Command& command) {
+  using Got = support::LineReader::Got;
   std::string_view line;
   for (;;) {
-    LineReader::Got got = reader_.next(line);
-    if (got == LineReader::Got::nothing && input_ended_) {
+    Got got = reader_.next(line);
+    if (got == Got::nothing && input_ended_) {
       got = reader_.finish(line);
-      if (got == LineReader::Got::nothing) {  // its end is its farewell
+      if (got == Got::nothing) {  // its end is its farewell
         command = {.kind = Command::Kind::quit};
         return true;
       }
     }
-    if (got == LineReader::Got::nothing) return false;
-    if (got == LineReader::Got::too_long) {
+    if (got == Got::nothing) return false;
+    if (got == Got::too_long) {
       command = too_long_line();
       break;
     }
@@ -82,7 +83,7 @@ bool Session::may_go_on() {
     return false;
   }
   const Time now = shard_.reactor().now();
-  const TokenRate& rate = shard_.options().flood;
+  const support::TokenRate& rate = shard_.options().flood;
   if (bucket_.is_full(now)) slowed_since_ = {};
   if (!rate.is_limited() || bucket_.wait(rate, now) == Duration::zero()) return true;
   // Without anything to read nothing has to wait.

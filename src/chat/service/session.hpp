@@ -15,6 +15,7 @@
 
 #include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/delivery.hpp"
+#include "src/support/line_reader.hpp"
 #include "src/support/token_bucket.hpp"
 #include "tern/connection.hpp"
 #include "tern/timer.hpp"
@@ -69,8 +70,8 @@ class Session final : public Timer {
   ChatShard& shard_;
   Connection& connection_;
   const MemberId id_;
-  LineReader reader_;
-  TokenBucket bucket_;
+  support::LineReader reader_{line_bytes_max};
+  support::TokenBucket bucket_;
   Time last_line_;
   Time slowed_since_{};  // the epoch: it is not
   std::size_t in_flight_ = 0;

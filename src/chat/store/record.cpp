@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "src/chat/hub/names.hpp"
 #include "src/support/text.hpp"
 
 namespace tern::chat {
@@ -57,7 +58,7 @@ bool read_record(std::string_view line, std::string& room, Message& message) {
   return parsed.ec == std::errc{} && parsed.ptr == time.data() + time.size() &&
          (kind == "s" || kind == "e") && is_name(room, room.size()) &&
          is_name(message.author, message.author.size()) &&
-         check_text(message.text).problem == TextProblem::none;
+         support::check_text(message.text).problem == support::TextProblem::none;
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include "tests/support/case.hpp"
 
 using namespace tern::chat;
-using Got = LineReader::Got;
 
 namespace {
 
@@ -26,40 +25,7 @@ std::string written(const Event& event) {
   return text;
 }
 
-// All lines of `text`, fed in random pieces; "!" for one that is too long.
-std::vector<std::string> lines_of(const std::string& text, tern::test::Random& random,
-                                  std::size_t bytes_max) {
-  LineReader reader(bytes_max);
-  std::vector<std::string> lines;
-  std::string_view line;
-  const auto take = [&](Got got) { lines.push_back(got == Got::line ? std::string(line) : "!"); };
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t step = 1 + random.below(std::min<std::size_t>(text.size() - at, 9));
-    reader.feed(std::string_view(text).substr(at, step));
-    at += step;
-    for (Got got = reader.next(line); got != Got::nothing; got = reader.next(line)) take(got);
-    REQUIRE(reader.held_bytes() <= bytes_max + 1);
-  }
-  if (const Got got = reader.finish(line); got != Got::nothing) take(got);
-  return lines;
-}
-
 }  // namespace
-
-TEST_CASE("chat lines: LF or CR LF, in any pieces") {
-  tern::test::Random random(tern::test::test_seed());
-  const std::string text = "one\ntwo\r\n\r\n\nfour\rfive\n12345678\r\nlast";
-  const std::vector<std::string> wanted{"one", "two", "", "", "four\rfive", "12345678", "last"};
-  for (int round = 0; round < 200; ++round) CHECK(lines_of(text, random, 10) == wanted);
-}
-
-TEST_CASE("chat lines: an over-long line is told once and dropped, the next is read") {
-  tern::test::Random random(tern::test::test_seed());
-  const std::string text = std::string(1000, 'x') + "\nnext\n" + "123456789\n" + "12345678\r\n";
-  const std::vector<std::string> wanted{"!", "next", "!", "12345678"};
-  for (int round = 0; round < 200; ++round) CHECK(lines_of(text, random, 8) == wanted);
-  CHECK(lines_of(std::string(1000, 'x'), random, 8) == std::vector<std::string>{"!"});
-}
 
 TEST_CASE("chat lines: commands") {
   CHECK(parsed("hello there").kind == Command::Kind::say);

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "src/chat/hub/names.hpp"
 #include "tests/unit/chat/stage.hpp"
 
 using namespace tern::chat;
@@ -134,4 +135,15 @@ TEST_CASE("chat names: an operator's name that is not reserved is nobody's") {
   stage.heard.clear();
   stage.line(2, "/kick first");
   CHECK(stage.take(2).starts_with("!! that is for first"));
+}
+
+TEST_CASE("chat names: what is one") {
+  CHECK(is_name("a", 32));
+  CHECK(is_name("Alice_2-x", 32));
+  CHECK(is_name(std::string(32, 'a'), 32));
+  for (const std::string name : {"", "2a", "-a", "_", "a b", "a:", "a.b", "gr\xc3\xbcn", "[a]"}) {
+    CHECK_FALSE_MESSAGE(is_name(name, 32), name);
+  }
+  CHECK_FALSE(is_name(std::string(33, 'a'), 32));
+  CHECK(folded("AlIce-Z_9") == "alice-z_9");
 }

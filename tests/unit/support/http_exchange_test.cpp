@@ -7,8 +7,8 @@
 
 #include "tests/support/case.hpp"
 
-using tern::protocols::http_answer;
-using tern::protocols::HttpRequest;
+using tern::support::http_response;
+using tern::support::HttpRequest;
 using Got = HttpRequest::Got;
 
 namespace {
@@ -65,9 +65,9 @@ TEST_CASE("http: what is a request and what is not") {
 }
 
 TEST_CASE("http: an answer says how long it is, and is the last") {
-  CHECK(http_answer(200, "text/plain", "ok\n") ==
+  CHECK(http_response(200, "text/plain", "ok\n") ==
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n"
         "Cache-Control: no-store\r\nConnection: close\r\n\r\nok\n");
-  CHECK(http_answer(503, "text/plain", "ok\n", false).ends_with("\r\n\r\n"));
-  CHECK(http_answer(405, "text/plain", "").find("\r\nAllow: GET, HEAD\r\n") != std::string::npos);
+  CHECK(http_response(503, "text/plain", "ok\n", false).ends_with("\r\n\r\n"));
+  CHECK(http_response(405, "text/plain", "").find("\r\nAllow: GET, HEAD\r\n") != std::string::npos);
 }

@@ -9,7 +9,7 @@
 
 namespace {
 
-using namespace tern::tool;
+using namespace tern::support;
 
 TEST_CASE("json reader: what was written is read back") {
   JsonWriter json;

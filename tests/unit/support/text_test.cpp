@@ -1,13 +1,13 @@
-// What people may write in a chat: UTF-8 without control characters, and names.
+// Text that may be shown to people: UTF-8 without control characters.
 #include "src/support/text.hpp"
 
 #include <doctest/doctest.h>
 
 #include <string>
 
-using namespace tern::chat;
+using namespace tern::support;
 
-TEST_CASE("chat text: what may be said") {
+TEST_CASE("text: what may be said") {
   for (const std::string text :
        {"hello", "", "tab\there", "gr\xc3\xbc\xc3\x9f dich", "\xe2\x82\xac", "\xf0\x9f\x90\xa6",
         "\xf4\x8f\xbf\xbf", "\xef\xbf\xbd"}) {
@@ -15,7 +15,7 @@ TEST_CASE("chat text: what may be said") {
   }
 }
 
-TEST_CASE("chat text: what is no UTF-8, and where") {
+TEST_CASE("text: what is no UTF-8, and where") {
   struct Row {
     const char* text;
     std::size_t at;
@@ -30,7 +30,7 @@ TEST_CASE("chat text: what is no UTF-8, and where") {
   }
 }
 
-TEST_CASE("chat text: control characters, and what tears or turns a line") {
+TEST_CASE("text: control characters, and what tears or turns a line") {
   struct Row {
     std::string text;
     char32_t character;
@@ -43,15 +43,4 @@ TEST_CASE("chat text: control characters, and what tears or turns a line") {
     CHECK(check.at == 1);
     CHECK(check.character == row.character);
   }
-}
-
-TEST_CASE("chat text: names") {
-  CHECK(is_name("a", 32));
-  CHECK(is_name("Alice_2-x", 32));
-  CHECK(is_name(std::string(32, 'a'), 32));
-  for (const std::string name : {"", "2a", "-a", "_", "a b", "a:", "a.b", "gr\xc3\xbcn", "[a]"}) {
-    CHECK_FALSE_MESSAGE(is_name(name, 32), name);
-  }
-  CHECK_FALSE(is_name(std::string(33, 'a'), 32));
-  CHECK(folded("AlIce-Z_9") == "alice-z_9");
 }

@@ -5,8 +5,8 @@
 
 using namespace std::chrono_literals;
 using namespace tern;
-using chat::TokenBucket;
-using chat::TokenRate;
+using support::TokenBucket;
+using support::TokenRate;
 
 TEST_CASE("token bucket: a burst, then the rate") {
   const TokenRate rate{100ms, 3};

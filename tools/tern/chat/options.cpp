@@ -19,7 +19,7 @@ constexpr std::size_t hard_limit_bytes_min = 64 * 1024;
 constexpr std::size_t history_bytes_largest = 32 * 1024;
 
 // "off", "5" or "5,20": lines a second, and how many at once.
-chat::TokenRate read_flood(const std::string& text) {
+support::TokenRate read_flood(const std::string& text) {
   if (text == "off") return {};
   std::uint64_t rate = 0;
   std::uint64_t burst = 0;

@@ -31,7 +31,7 @@ void PasswordChecker::set_hashes(std::map<std::string, std::string> hashes) {
   std::map<std::string, Reserved> names;
   for (auto& [name, hash] : hashes) {
     const auto before = names_.find(name);
-    names.emplace(name, Reserved{std::move(hash), before == names_.end() ? chat::TokenBucket()
+    names.emplace(name, Reserved{std::move(hash), before == names_.end() ? support::TokenBucket()
                                                                          : before->second.wrong});
   }
   names_ = std::move(names);

@@ -22,7 +22,7 @@ namespace tern::tool {
 class PasswordChecker final : public chat::Passwords {
  public:
   static constexpr std::size_t waiting_max = 64;
-  static constexpr chat::TokenRate wrong_rate{std::chrono::seconds(6), 10};
+  static constexpr support::TokenRate wrong_rate{std::chrono::seconds(6), 10};
 
   PasswordChecker() = default;
   ~PasswordChecker() override;
@@ -39,7 +39,7 @@ class PasswordChecker final : public chat::Passwords {
  private:
   struct Reserved {
     std::string hash;
-    chat::TokenBucket wrong;
+    support::TokenBucket wrong;
   };
   struct Question {
     std::string name;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "backends/system/console.hpp"
+#include "src/chat/hub/names.hpp"
 #include "src/chat/service/password.hpp"
 #include "src/support/text.hpp"
 #include "tern/tls.hpp"
@@ -139,7 +140,7 @@ void reserve_chat_name(const std::string& name, std::size_t name_bytes_max) {
   const auto is_white = [](char c) { return c == ' ' || c == '\t'; };
   if (password.size() < password_bytes_min || password.size() > password_bytes_max ||
       is_white(password.front()) || is_white(password.back()) ||
-      chat::check_text(password).problem != chat::TextProblem::none) {
+      support::check_text(password).problem != support::TextProblem::none) {
     throw CommandError(exit_usage,
                        fmt::format("--reserve: that is no password; write a line of {} to {} bytes "
                                    "of text on standard input, without a blank at either end",

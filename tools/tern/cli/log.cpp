@@ -49,8 +49,8 @@ std::string time_stamp() {
 std::string json_text(std::string_view text) {
   std::string quoted;
   while (!text.empty()) {
-    const chat::TextCheck check = chat::check_text(text);
-    const bool is_whole = check.problem == chat::TextProblem::none;
+    const support::TextCheck check = support::check_text(text);
+    const bool is_whole = check.problem == support::TextProblem::none;
     for (const char c : text.substr(0, is_whole ? text.size() : check.at)) {
       if (c == '"' || c == '\\') quoted += '\\';
       if (c == '\t')
@@ -60,7 +60,7 @@ std::string json_text(std::string_view text) {
     }
     if (is_whole) break;
     text.remove_prefix(check.at);
-    const bool is_control = check.problem == chat::TextProblem::control_character;
+    const bool is_control = check.problem == support::TextProblem::control_character;
     quoted +=
         fmt::format("\\u{:04x}", is_control ? static_cast<unsigned>(check.character) : 0xfffd);
     // A control character is one, two or three bytes long; of what is no UTF-8 one is skipped.

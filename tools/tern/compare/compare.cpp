@@ -27,6 +27,8 @@
 namespace tern::tool {
 namespace {
 
+using support::JsonValues;
+
 constexpr std::string_view examples = R"(Examples:
   for i in $(seq 10 29); do                  the two take turns, so that both see the same machine
     tern load tcp://127.0.0.1:7007 --json before/$i.json
@@ -98,7 +100,7 @@ void read_file(const std::filesystem::path& path, RunSet& set) {
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   std::string problem;
-  if (!read_json_objects(text, set.runs, problem)) {
+  if (!support::read_json_objects(text, set.runs, problem)) {
     refuse(fmt::format("{}: {}; name a file that tern load --json wrote", path.string(), problem));
   }
 }

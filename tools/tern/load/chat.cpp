@@ -11,6 +11,7 @@
 #include "backends/system/proc_stats.hpp"
 #include "src/chat/doors/lines/line_door.hpp"
 #include "src/support/json_writer.hpp"
+#include "src/support/line_reader.hpp"
 #include "tern/connector.hpp"
 #include "tern/process.hpp"
 #include "tern/timer.hpp"
@@ -76,7 +77,7 @@ class ChatLoad final : public Protocol {
  private:
   struct Member {
     Connection* connection = nullptr;
-    chat::LineReader reader{64 * 1024};
+    support::LineReader reader{64 * 1024};
     std::size_t room = 0;
     bool listens = false;
     bool is_in = false;
@@ -164,7 +165,7 @@ class ChatLoad final : public Protocol {
     member.reader.feed({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     const std::int64_t now = clock_ns();
     std::string_view line;
-    while (member.reader.next(line) == chat::LineReader::Got::line) hear(member, line, now);
+    while (member.reader.next(line) == support::LineReader::Got::line) hear(member, line, now);
     if (!sending_ && stopped_ns_ != 0) end_if_all_heard();
   }
 

@@ -98,7 +98,7 @@ std::string chat_load_summary(const ChatLoadResult& result) {
 }
 
 std::string chat_load_json(const ChatLoadResult& result) {
-  JsonWriter json;
+  support::JsonWriter json;
   json.open();
   add_origin(json, {chat_schema_version, result.url});
   add_fields(json, chat_load_fields(), result);

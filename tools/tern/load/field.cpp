@@ -10,7 +10,7 @@ namespace tern::tool {
 namespace {
 
 struct FieldWriter {
-  JsonWriter& json;
+  support::JsonWriter& json;
   std::string_view name;
 
   void operator()(bool value) const { json.add(name, value); }
@@ -62,7 +62,7 @@ std::optional<double> number_of(const FieldValue& value) {
   return number != nullptr ? *number : std::nullopt;
 }
 
-void add_field(JsonWriter& json, std::string_view name, const FieldValue& value) {
+void add_field(support::JsonWriter& json, std::string_view name, const FieldValue& value) {
   std::visit(FieldWriter{json, name}, value);
 }
 

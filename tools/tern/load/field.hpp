@@ -61,7 +61,7 @@ using FieldValue = std::variant<bool, std::uint64_t, double, std::optional<doubl
 // Nothing for what is no single number.
 std::optional<double> number_of(const FieldValue& value);
 // REQUIRES that what `value` points to is there.
-void add_field(JsonWriter& json, std::string_view name, const FieldValue& value);
+void add_field(support::JsonWriter& json, std::string_view name, const FieldValue& value);
 
 // A row of a table of fields, in the order in which they are written.
 template <class Record>
@@ -75,7 +75,8 @@ struct Field {
 };
 
 template <class Record>
-void add_fields(JsonWriter& json, std::span<const Field<Record>> fields, const Record& record) {
+void add_fields(support::JsonWriter& json, std::span<const Field<Record>> fields,
+                const Record& record) {
   for (const Field<Record>& field : fields) {
     const FieldValue value = field.value(record);
     const std::string* text = std::get_if<std::string>(&value);

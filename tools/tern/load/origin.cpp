@@ -73,13 +73,13 @@ constexpr std::array environment_table = std::to_array<Field<TestBed>>({
 
 std::span<const Field<Origin>> origin_fields() { return origin_table; }
 
-void add_origin(JsonWriter& json, const Origin& origin) {
+void add_origin(support::JsonWriter& json, const Origin& origin) {
   add_fields(json, origin_fields(), origin);
 }
 
 std::span<const Field<TestBed>> environment_fields() { return environment_table; }
 
-void add_environment(JsonWriter& json, const std::string& server_processors) {
+void add_environment(support::JsonWriter& json, const std::string& server_processors) {
   json.open("environment");
   add_fields(json, environment_fields(), TestBed{load_environment(), server_processors});
   json.close();

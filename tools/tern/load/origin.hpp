@@ -19,7 +19,7 @@ struct Origin {
   const Url& url;
 };
 std::span<const Field<Origin>> origin_fields();
-void add_origin(JsonWriter& json, const Origin& origin);
+void add_origin(support::JsonWriter& json, const Origin& origin);
 
 // The last member of a result, an object: the machine that measured, and the processors of the
 // server, empty where these are not known.
@@ -28,6 +28,6 @@ struct TestBed {
   std::string server_processors;
 };
 std::span<const Field<TestBed>> environment_fields();
-void add_environment(JsonWriter& json, const std::string& server_processors);
+void add_environment(support::JsonWriter& json, const std::string& server_processors);
 
 }  // namespace tern::tool

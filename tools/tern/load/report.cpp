@@ -11,7 +11,10 @@
 #include "tools/tern/load/origin.hpp"
 
 namespace tern::tool {
+
 namespace {
+
+using support::JsonWriter;
 
 // Above this share of its threads' time the loader had no room for a faster server.
 constexpr double loader_share_max = 0.95;
@@ -249,7 +252,7 @@ std::string load_summary(const LoadRecord& record) {
 }
 
 std::string load_json(const LoadRecord& record) {
-  JsonWriter json;
+  support::JsonWriter json;
   json.open();
   add_origin(json, {load_schema_version, record.options().url});
   for (const LoadField& field : load_fields) {

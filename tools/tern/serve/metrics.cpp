@@ -28,7 +28,7 @@ class HttpHandler final : public Protocol {
     explicit Exchange(Connection& connection) : deadline([&connection] { connection.abort(); }) {
       deadline.arm_after(connection.reactor(), request_deadline);
     }
-    protocols::HttpRequest request;
+    support::HttpRequest request;
     CallbackTimer deadline;
     bool is_answered = false;
   };
@@ -44,7 +44,7 @@ class HttpHandler final : public Protocol {
   void received(Connection& connection, std::span<const std::byte> bytes) override {
     Exchange& exchange = *exchange_of(connection);
     if (exchange.is_answered) return;
-    using Got = protocols::HttpRequest::Got;
+    using Got = support::HttpRequest::Got;
     const Got got =
         exchange.request.feed({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     if (got == Got::more) return;
@@ -52,7 +52,7 @@ class HttpHandler final : public Protocol {
     const std::string problem = fmt::format("error {}\n", exchange.request.status());
     connection.send(got == Got::request
                         ? metrics_.answer(exchange.request.method(), exchange.request.path())
-                        : protocols::http_answer(exchange.request.status(), "text/plain", problem));
+                        : support::http_response(exchange.request.status(), "text/plain", problem));
     connection.close();
   }
 
@@ -124,17 +124,17 @@ std::string MetricsServer::answer(std::string_view method, std::string_view path
   const bool has_body = method != "HEAD";
   const char* plain = "text/plain; charset=utf-8";
   if (method != "GET" && method != "HEAD") {
-    return protocols::http_answer(405, plain, "write GET or HEAD\n");
+    return support::http_response(405, plain, "write GET or HEAD\n");
   }
   if (path == "/metrics") {
-    return protocols::http_answer(200, "text/plain; version=0.0.4; charset=utf-8", metrics(),
+    return support::http_response(200, "text/plain; version=0.0.4; charset=utf-8", metrics(),
                                   has_body);
   }
   if (path != "/healthz") {
-    return protocols::http_answer(404, plain, "there are /metrics and /healthz\n", has_body);
+    return support::http_response(404, plain, "there are /metrics and /healthz\n", has_body);
   }
-  return is_draining_ ? protocols::http_answer(503, plain, "draining\n", has_body)
-                      : protocols::http_answer(200, plain, "ok\n", has_body);
+  return is_draining_ ? support::http_response(503, plain, "draining\n", has_body)
+                      : support::http_response(200, plain, "ok\n", has_body);
 }
 
 std::string MetricsServer::metrics() {

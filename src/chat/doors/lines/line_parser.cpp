@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "src/chat/hub/names.hpp"
 #include "src/support/text.hpp"
 
 namespace tern::chat {
@@ -141,9 +142,9 @@ Command parse_command(const Usage& usage, std::string_view rest) {
   return command;
 }
 
-Command bad_text(const TextCheck& check) {
+Command bad_text(const support::TextCheck& check) {
   const std::string where = " at byte " + std::to_string(check.at + 1);
-  if (check.problem == TextProblem::invalid_utf8) {
+  if (check.problem == support::TextProblem::invalid_utf8) {
     return wrong("that was not sent: no valid UTF-8" + where + "; send UTF-8");
   }
   std::array<char, 16> number{};
@@ -154,58 +155,9 @@ Command bad_text(const TextCheck& check) {
 
 }  // namespace
 
-// --- the stream ---
-
-void LineReader::feed(std::string_view bytes) {
-  compact();
-  held_ += bytes;
-}
-
-void LineReader::compact() {
-  if (first_ == 0) return;
-  held_.erase(0, first_);
-  scanned_ -= first_;
-  first_ = 0;
-  if (held_.empty()) held_.shrink_to_fit();
-}
-
-LineReader::Got LineReader::take(std::size_t end, std::string_view& line) {
-  std::size_t size = end - first_;
-  line = std::string_view(held_).substr(first_, size);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  first_ = scanned_ = std::min(end + 1, held_.size());
-  if (std::exchange(is_skipping_, false)) return Got::nothing;
-  return line.size() > bytes_max_ ? Got::too_long : Got::line;
-}
-
-LineReader::Got LineReader::next(std::string_view& line) {
-  for (;;) {
-    const std::size_t end = held_.find('\n', scanned_);
-    if (end != std::string::npos) {
-      const Got got = take(end, line);
-      if (got != Got::nothing) return got;
-      continue;
-    }
-    scanned_ = held_.size();
-    // A CR may still turn out to belong to the line's end.
-    const bool is_too_long = held_bytes() > bytes_max_ + 1;
-    if (is_skipping_ || is_too_long) first_ = held_.size();
-    compact();
-    if (!is_too_long || is_skipping_) return Got::nothing;
-    is_skipping_ = true;
-    return Got::too_long;
-  }
-}
-
-LineReader::Got LineReader::finish(std::string_view& line) {
-  return held_bytes() == 0 ? Got::nothing : take(held_.size(), line);
-}
-
-// --- in ---
-
 bool parse_line(std::string_view line, Command& command) {
   if (trimmed(line).empty()) return false;
-  if (const TextCheck check = check_text(line); check.problem != TextProblem::none) {
+  if (const auto check = support::check_text(line); check.problem != support::TextProblem::none) {
     command = bad_text(check);
   } else if (line == "exit") {
     command = {.kind = Command::Kind::quit};

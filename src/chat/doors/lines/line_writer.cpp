@@ -5,7 +5,7 @@
 #include <string>
 
 #include "src/chat/doors/lines/line_door.hpp"
-#include "src/support/text.hpp"
+#include "src/chat/hub/names.hpp"
 
 namespace tern::chat {
 namespace {
