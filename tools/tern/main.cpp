@@ -179,6 +179,7 @@ int parse_and_run(CLI::App& whole, const int& exit_code, int argc, char** argv) 
 
 int run(int argc, char** argv) {
   system::fill_closed_streams();
+  log_to_standard_error();
   CLI::App whole(
       "Tern: servers on each kernel's own I/O, and the tools to talk to and measure them.", "tern");
   int exit_code = exit_success;

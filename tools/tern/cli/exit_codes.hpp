@@ -7,6 +7,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "src/support/error_text.hpp"
+
 namespace tern::tool {
 
 // The codes of sysexits(3) where they fit, so that service managers can tell a wrong command line,
@@ -59,7 +61,6 @@ class CommandError : public std::runtime_error {
 // otherwise 69.
 CommandError unavailable(const std::string& what, const std::error_code& cause);
 CommandError unavailable(const std::system_error& error);
-// "connection refused": the system's text in lower case, as part of a sentence.
-std::string describe(const std::error_code& error);
+using support::describe;
 
 }  // namespace tern::tool

@@ -13,7 +13,6 @@
 namespace tern::tool {
 namespace {
 
-std::atomic<LogLevel> least_level{LogLevel::info};
 std::atomic<bool> is_json{false};
 
 struct LevelText {
@@ -77,12 +76,7 @@ void write_json(std::string_view level, std::string_view message) {
                             time_stamp(), level, json_text(message)));
 }
 
-}  // namespace
-
-bool log_enabled(LogLevel level) { return level >= least_level.load(std::memory_order_relaxed); }
-
-void log_line(LogLevel level, std::string_view message) {
-  if (!log_enabled(level)) return;
+void write_log_line(LogLevel level, std::string_view message) {
   if (is_json) return write_json(level_text(level).name, message);
   static const bool coloured = wants_colour(system::Stream::error);
   const LevelText text = level_text(level);
@@ -96,13 +90,15 @@ void log_line(LogLevel level, std::string_view message) {
   [[maybe_unused]] const auto error = write_all(system::Stream::error, line);
 }
 
+}  // namespace
+
+void log_to_standard_error() { support::set_log_sink(write_log_line); }
+
 void print_notice(std::string_view line) {
   if (is_json) return write_json("info", line);
   [[maybe_unused]] const auto error =
       write_all(system::Stream::error, fmt::format("{} {}\n", time_stamp(), line));
 }
-
-void set_log_level(LogLevel least) { least_level = least; }
 
 void set_log_json(bool is_wanted) { is_json = is_wanted; }
 

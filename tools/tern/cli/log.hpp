@@ -4,17 +4,20 @@
 
 #include <fmt/core.h>
 
-#include <cstdint>
 #include <string_view>
 #include <utility>
 
+#include "src/support/log.hpp"
+
 namespace tern::tool {
 
-enum class LogLevel : std::uint8_t { debug, info, warning, error };
+using support::log_enabled;
+using support::log_line;
+using support::LogLevel;
 
-// One line on standard error if `level` is asked for. Line breaks in `message` become spaces.
-void log_line(LogLevel level, std::string_view message);
-bool log_enabled(LogLevel level);
+// From here on a line of the log is one of standard error, if its level is asked for. Line breaks
+// in a message become spaces.
+void log_to_standard_error();
 
 template <class... Arguments>
 void log(LogLevel level, fmt::format_string<Arguments...> text, Arguments&&... arguments) {
@@ -24,8 +27,7 @@ void log(LogLevel level, fmt::format_string<Arguments...> text, Arguments&&... a
 // A line that was asked for by its own option (--stats, a progress line): whatever the log level.
 void print_notice(std::string_view line);
 
-// What --log-level, --quiet and --log-format say.
-void set_log_level(LogLevel least);
+// What --log-format says.
 void set_log_json(bool is_wanted);
 std::string_view to_string(LogLevel level);
 

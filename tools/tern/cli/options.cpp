@@ -36,7 +36,7 @@ std::vector<CLI::Option*> add_log_options(CLI::App& app, LogLevel standard) {
                [](const std::string& text) {
                  for (const LogLevel level :
                       {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
-                   if (text == to_string(level)) return set_log_level(level);
+                   if (text == to_string(level)) return support::set_least_log_level(level);
                  }
                  refuse("--log-level", text, "a level", "debug, info, warning or error");
                }),
@@ -49,7 +49,7 @@ std::vector<CLI::Option*> add_log_options(CLI::App& app, LogLevel standard) {
                  set_log_json(text == "json");
                }),
       app.add_flag_callback(
-          "-q,--quiet", [] { set_log_level(LogLevel::error); },
+          "-q,--quiet", [] { support::set_least_log_level(LogLevel::error); },
           "log errors only, whatever --log-level says"),
   };
   for (CLI::Option* option : options) option->group("Log");
@@ -66,7 +66,7 @@ void finish_registration(CLI::App& app) {
   app.preparse_callback([&app, variables](std::size_t) {
     for (const auto& [option, name] : variables) option->envname(name);
     if (const auto level = standard_levels.find(&app); level != standard_levels.end()) {
-      set_log_level(level->second);
+      support::set_least_log_level(level->second);
     }
   });
 }
