@@ -96,6 +96,8 @@ ROOMS = (
          (VALUES, 'src/support/', 'src/chat/hub/')),
     Room(('src/chat/store/',), 'what outlives a restart',
          (VALUES, 'src/support/', 'src/chat/hub/', 'src/chat/doors/', 'backends/system/')),
+    Room(('src/chat/service/password_hash_openssl',), 'hashes of passwords',
+         ('include/tern/tls.hpp', 'src/chat/service/'), (('openssl/',),)),
     Room(('src/chat/service/',), 'the hub behind connections',
          ('include/', 'src/support/', 'src/chat/hub/', 'src/chat/doors/', 'src/chat/store/')),
 

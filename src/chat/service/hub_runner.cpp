@@ -44,7 +44,7 @@ void HubRunner::work() {
   if (std::exchange(is_busy_, true)) return;
   do {
     carry_out(std::exchange(inbox_, {}));
-    record();
+    write_journal();
     publish();
     flush();
   } while (!inbox_.empty());
@@ -137,20 +137,20 @@ ServiceCounters HubRunner::counters() const {
 
 // Write-ahead: what was said in this batch is appended before flush() posts any delivery of it, so
 // nobody hears a line that a restart would not know.
-void HubRunner::record() {
-  if (records_.empty()) return;
+void HubRunner::write_journal() {
+  if (journal_text_.empty()) return;
   Journal& journal = *options_.journal;
   if (journal.is_too_long()) {
-    records_.clear();
+    journal_text_.clear();
     hub_.for_each_message([this](std::string_view room, const Message& message) {
-      append_record(room, message, records_);
+      append_record(room, message, journal_text_);
     });
-    journal.rewrite(records_);
-    records_.shrink_to_fit();
+    journal.rewrite(journal_text_);
+    journal_text_.shrink_to_fit();
   } else {
-    journal.append(records_);
+    journal.append(journal_text_);
   }
-  records_.clear();
+  journal_text_.clear();
 }
 
 void HubRunner::acknowledge(MemberId member, std::size_t count) {
@@ -254,7 +254,7 @@ void HubRunner::verify(MemberId member, std::string_view name, std::string_view 
 }
 
 void HubRunner::kept(std::string_view room, const Message& message) {
-  if (options_.journal != nullptr) append_record(room, message, records_);
+  if (options_.journal != nullptr) append_record(room, message, journal_text_);
 }
 
 void HubRunner::dismissed(MemberId member) {

@@ -55,7 +55,7 @@ class HubRunner final : private HubEvents {
   bool carry_out(const Request& request, UnixTime now);
   void verified(MemberId member, PasswordResult result);
   void acknowledge(MemberId member, std::size_t count);
-  void record();
+  void write_journal();
   void flush();
   void publish();
   void count_gone(PartReason why, std::size_t members_before);
@@ -72,7 +72,7 @@ class HubRunner final : private HubEvents {
   // What members sent after a password, until it has been looked at: at most in_flight_max each.
   std::unordered_map<MemberId, Requests> held_;
   std::string text_;
-  std::string records_;  // of this batch
+  std::string journal_text_;  // of this batch
   // Written here, read by any thread.
   struct Counts {
     std::atomic<std::uint64_t> members{0};

@@ -35,6 +35,7 @@
 #include <vector>
 
 #include "src/chat/hub/hub.hpp"
+#include "src/chat/store/journal.hpp"
 #include "src/support/token_bucket.hpp"
 #include "tern/connection.hpp"
 #include "tern/reactor.hpp"
@@ -43,19 +44,6 @@ namespace tern::chat {
 
 class HubRunner;
 class ChatShard;
-
-// Where history outlives the server.
-//   THREAD  the hub's reactor, once it runs.
-class Journal {
- public:
-  virtual ~Journal() = default;
-  // Records of what was said in one batch (record.hpp), before anybody hears of it. Failing is the
-  // journal's own matter: the chat goes on.
-  virtual void append(std::string_view records) = 0;
-  // It has grown too long: rewrite() with what is still wanted is called instead of append().
-  virtual bool is_too_long() const = 0;
-  virtual void rewrite(std::string_view records) = 0;
-};
 
 // Who knows the passwords of reserved names.
 //   THREAD  check() on the hub's reactor, which it must not hold up; `done` once, from any thread.

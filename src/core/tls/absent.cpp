@@ -1,5 +1,4 @@
 // A build without TLS: what would make a context says so.
-#include "src/chat/service/password.hpp"
 #include "tern/tls_certificates.hpp"
 
 namespace tern {
@@ -20,9 +19,6 @@ TlsIdentity make_tls_leaf(const TlsIdentity&, const TlsCertificateRequest&) { re
 TlsIdentity make_tls_leaf(const TlsCertificateRequest&) { refuse(); }
 std::string tls_fingerprint(std::string_view) { refuse(); }
 std::string tls_engine() { return {}; }
-std::string make_password_hash(std::string_view) { refuse(); }
-bool is_password_hash(std::string_view) { refuse(); }
-bool is_password_of(std::string_view, std::string_view) { refuse(); }
 const std::error_category& tls_category() noexcept { return std::generic_category(); }
 
 }  // namespace tern

@@ -8,10 +8,10 @@
 #include <set>
 #include <utility>
 
+#include "src/chat/service/password_checker.hpp"
 #include "src/chat/service/service.hpp"
-#include "tools/tern/chat/history.hpp"
+#include "src/chat/store/journal_file.hpp"
 #include "tools/tern/chat/options.hpp"
-#include "tools/tern/chat/password_checker.hpp"
 #include "tools/tern/chat/reserved_names.hpp"
 #include "tools/tern/cli/configuration.hpp"
 #include "tools/tern/cli/exit_codes.hpp"
@@ -61,6 +61,32 @@ void add_metrics(const chat::Service& service, MetricsText& text) {
   }
 }
 
+std::unique_ptr<chat::JournalFile> open_journal(const chat::JournalFileOptions& options) {
+  try {
+    return std::make_unique<chat::JournalFile>(options);
+  } catch (const std::system_error& error) {
+    const bool is_in_use = error.code() == std::errc::device_or_resource_busy;
+    throw CommandError(
+        exit_configuration,
+        fmt::format("--data {}: {}", options.directory,
+                    is_in_use
+                        ? "another server uses it; give each a directory of its own"
+                        : describe(error.code()) + "; give a directory that can be written to"));
+  }
+}
+
+void load_journal(chat::JournalFile& journal, chat::Service& service) {
+  try {
+    journal.load([&service](const std::string& room, chat::Message message) {
+      service.restore(room, std::move(message));
+    });
+  } catch (const std::system_error&) {
+    throw;  // there was no thread to be had, which is not the file's fault
+  } catch (const std::runtime_error& error) {
+    throw CommandError(exit_configuration, error.what());
+  }
+}
+
 // A chat server and what its options are now.
 class Chat final : public Application {
  public:
@@ -73,9 +99,9 @@ class Chat final : public Application {
 
   int run() {
     if (options_.checks) return check();
-    if (!options_.history.directory.empty()) {
-      history_ = std::make_unique<ChatHistory>(options_.history);
-      options_.service.journal = history_.get();
+    if (!options_.journal.directory.empty()) {
+      journal_ = open_journal(options_.journal);
+      options_.service.journal = journal_.get();
     }
     service_.emplace(options_.service);
     return serve(options_.settings.serve, *this);
@@ -102,10 +128,8 @@ class Chat final : public Application {
 
   std::unique_ptr<Protocol> protocol(std::size_t, Reactor& reactor) override {
     auto door = service_->door(reactor);
-    if (history_ != nullptr && !std::exchange(is_loaded_, true)) {  // before anybody comes
-      history_->load([this](const std::string& room, chat::Message message) {
-        service_->restore(room, std::move(message));
-      });
+    if (journal_ != nullptr && !std::exchange(is_loaded_, true)) {  // before anybody comes
+      load_journal(*journal_, *service_);
     }
     return door;
   }
@@ -157,8 +181,8 @@ class Chat final : public Application {
   ChatOptions& options_;
   const OptionTexts given_;  // on the command line and in the environment
   OptionTexts said_;         // and in the file, at the start
-  PasswordChecker passwords_;
-  std::unique_ptr<ChatHistory> history_;
+  chat::PasswordChecker passwords_;
+  std::unique_ptr<chat::JournalFile> journal_;
   std::optional<chat::Service> service_;
   bool is_loaded_ = false;
 };

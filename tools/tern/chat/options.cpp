@@ -100,17 +100,17 @@ void add_limits(CLI::App& app, ChatOptions& options) {
 }
 
 void add_history(CLI::App& app, ChatOptions& options) {
-  ChatHistoryOptions& history = options.history;
+  chat::JournalFileOptions& journal = options.journal;
   const char* group = "History on disk";
   add_text(app, "--data", "DIR", "", "keep the history in this directory, across restarts",
-           [&history](const std::string& text) { history.directory = text; })
+           [&journal](const std::string& text) { journal.directory = text; })
       ->group(group);
   add_text(app, "--fsync", "WHEN", "1s",
            "ask the disk to keep what was written: always (before anybody hears it), off, or this "
            "often",
-           [&history](const std::string& text) { history.sync = read_sync(text); })
+           [&journal](const std::string& text) { journal.sync = read_sync(text); })
       ->group(group);
-  add_size(app, "--data-max", history.bytes_max,
+  add_size(app, "--data-max", journal.bytes_max,
            "a longer file is written anew, with what is still in the rooms' history", 1024)
       ->group(group);
 }

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "src/chat/service/service.hpp"
-#include "tools/tern/chat/history.hpp"
+#include "src/chat/store/journal_file.hpp"
 #include "tools/tern/serve/options.hpp"
 
 namespace CLI {
@@ -18,10 +18,10 @@ namespace tern::tool {
 struct ChatOptions {
   ServerSettings settings{"tcp://127.0.0.1:7070"};
   chat::ServiceOptions service;
-  ChatHistoryOptions history;  // without a directory: in memory alone
-  std::string config;          // a file
-  bool checks = false;         // what is set, and no more
-  std::string reserved;        // files
+  chat::JournalFileOptions journal;  // without a directory: in memory alone
+  std::string config;                // a file
+  bool checks = false;               // what is set, and no more
+  std::string reserved;              // files
   std::string operators;
   std::string reserve;  // a name
   // What a running server takes from a changed file, by long names: filled by registering.

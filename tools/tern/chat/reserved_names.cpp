@@ -8,7 +8,7 @@
 
 #include "backends/system/console.hpp"
 #include "src/chat/hub/names.hpp"
-#include "src/chat/service/password.hpp"
+#include "src/chat/service/password_hash.hpp"
 #include "src/support/text.hpp"
 #include "tern/tls.hpp"
 #include "tools/tern/cli/exit_codes.hpp"
@@ -63,7 +63,7 @@ void read_reserved(const std::string& path, std::size_t name_bytes_max, ChatName
     const std::string_view name = line.substr(0, end);
     if (std::string problem = name_problem(name, name_bytes_max); !problem.empty()) return problem;
     const std::string_view hash = line.substr(std::min(end + 1, line.size()));
-    if (!is_password_hash(hash)) {
+    if (!chat::is_password_hash(hash)) {
       return fmt::format(
           "there is no good hash of a password behind the name; write the line that "
           "`{} chat --reserve {}` prints",
@@ -146,7 +146,7 @@ void reserve_chat_name(const std::string& name, std::size_t name_bytes_max) {
                                    "of text on standard input, without a blank at either end",
                                    password_bytes_min, password_bytes_max));
   }
-  print(fmt::format("{} {}\n", name, make_password_hash(password)));
+  print(fmt::format("{} {}\n", name, chat::make_password_hash(password)));
 }
 
 }  // namespace tern::tool

@@ -17,9 +17,9 @@
 #include "src/chat/service/service.hpp"
 #include "src/support/token_bucket.hpp"
 
-namespace tern::tool {
+namespace tern::chat {
 
-class PasswordChecker final : public chat::Passwords {
+class PasswordChecker final : public Passwords {
  public:
   static constexpr std::size_t waiting_max = 64;
   static constexpr support::TokenRate wrong_rate{std::chrono::seconds(6), 10};
@@ -32,7 +32,7 @@ class PasswordChecker final : public chat::Passwords {
   // By folded name. What has been counted for a name stays, as long as it is reserved.
   void set_hashes(std::map<std::string, std::string> hashes);
   void check(const std::string& name, std::string password,
-             std::function<void(chat::PasswordResult)> done) override;
+             std::function<void(PasswordResult)> done) override;
   // No answer is given after this.
   void stop();
 
@@ -44,11 +44,11 @@ class PasswordChecker final : public chat::Passwords {
   struct Question {
     std::string name;
     std::string password;
-    std::function<void(chat::PasswordResult)> done;
+    std::function<void(PasswordResult)> done;
   };
 
   void run();
-  chat::PasswordResult result_of(const Question& question);
+  PasswordResult result_of(const Question& question);
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -58,4 +58,4 @@ class PasswordChecker final : public chat::Passwords {
   std::thread thread_;  // from the first question on: signals have been taken care of by then
 };
 
-}  // namespace tern::tool
+}  // namespace tern::chat

@@ -1,18 +1,21 @@
-#include "tools/tern/chat/history.hpp"
-
-#include <fmt/core.h>
+#include "src/chat/store/journal_file.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
+#include <utility>
 
 #include "src/chat/store/record.hpp"
-#include "tools/tern/cli/exit_codes.hpp"
-#include "tools/tern/cli/log.hpp"
+#include "src/support/error_text.hpp"
+#include "src/support/log.hpp"
 
-namespace tern::tool {
+namespace tern::chat {
 namespace {
+
+using support::log_line;
+using support::LogLevel;
 
 // How long a disk that failed is left alone.
 constexpr Duration retry_delay = std::chrono::seconds(5);
@@ -21,26 +24,16 @@ Time now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-ChatHistory::ChatHistory(const ChatHistoryOptions& options)
+JournalFile::JournalFile(const JournalFileOptions& options)
     : options_(options),
       path_(options.directory + "/history"),
       bytes_wanted_max_(options.bytes_max) {
-  const auto refuse = [&](const std::string& why) {
-    return CommandError(exit_configuration, fmt::format("--data {}: {}", options.directory, why));
-  };
-  try {
-    std::filesystem::create_directories(options.directory);
-    lock_ = std::make_unique<system::LockFile>(options.directory + "/lock");
-    file_ = std::make_shared<system::DiskFile>(path_);
-  } catch (const std::system_error& error) {
-    if (error.code() == std::errc::device_or_resource_busy) {
-      throw refuse("another server uses it; give each a directory of its own");
-    }
-    throw refuse(describe(error.code()) + "; give a directory that can be written to");
-  }
+  std::filesystem::create_directories(options.directory);
+  lock_ = std::make_unique<system::LockFile>(options.directory + "/lock");
+  file_ = std::make_shared<system::DiskFile>(path_);
 }
 
-ChatHistory::~ChatHistory() {
+JournalFile::~JournalFile() {
   {
     const std::lock_guard lock(mutex_);
     ended_ = true;
@@ -50,45 +43,46 @@ ChatHistory::~ChatHistory() {
   if (options_.sync < Duration::max() && is_dirty_ && file_ != nullptr) file_->sync();
 }
 
-void ChatHistory::load(
-    const std::function<void(const std::string& room, chat::Message message)>& keep) {
+void JournalFile::load(const std::function<void(const std::string& room, Message message)>& keep) {
   std::ifstream stream(path_, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   std::error_code unknown;
   if (!stream || text.size() != std::filesystem::file_size(path_, unknown)) {
     // What was not read must not be taken for a torn end.
-    throw CommandError(exit_configuration, fmt::format("{}: it cannot be read", path_));
+    throw std::runtime_error(path_ + ": it cannot be read");
   }
-  const chat::RecordsRead read = chat::read_records(text, keep);
+  const RecordsRead read = read_records(text, keep);
   if (read.whole_bytes < text.size()) {
     if (const auto error = file_->truncate(read.whole_bytes)) {
-      throw CommandError(exit_configuration, fmt::format("{}: the torn end cannot be cut off: {}",
-                                                         path_, describe(error)));
+      throw std::runtime_error(path_ +
+                               ": the torn end cannot be cut off: " + support::describe(error));
     }
-    log(LogLevel::warning, "{}: a torn record of {} bytes at its end was cut off", path_,
-        text.size() - read.whole_bytes);
+    log_line(LogLevel::warning, path_ + ": a torn record of " +
+                                    std::to_string(text.size() - read.whole_bytes) +
+                                    " bytes at its end was cut off");
   }
   if (read.damaged > 0) {
-    log(LogLevel::warning, "{}: {} damaged records were skipped", path_, read.damaged);
+    log_line(LogLevel::warning,
+             path_ + ": " + std::to_string(read.damaged) + " damaged records were skipped");
   }
-  log(LogLevel::info, "{}: {} lines of history", path_, read.records);
+  log_line(LogLevel::info, path_ + ": " + std::to_string(read.records) + " lines of history");
   bytes_ = read.whole_bytes;
   const bool syncs_later = options_.sync > Duration::zero() && options_.sync < Duration::max();
   if (syncs_later) thread_ = std::thread([this] { sync_now_and_then(); });
 }
 
-bool ChatHistory::is_too_long() const {
+bool JournalFile::is_too_long() const {
   return has_failed_ ? now() >= retry_at_ : sync_has_failed_ || bytes_ > bytes_wanted_max_;
 }
 
-void ChatHistory::append(std::string_view records) {
+void JournalFile::append(std::string_view records) {
   if (has_failed_) return;  // it comes with the rewriting
   if (const auto error = file_->append(records)) return failed(error);
   bytes_ += records.size();
   written(records.size());
 }
 
-void ChatHistory::written(std::size_t bytes) {
+void JournalFile::written(std::size_t bytes) {
   if (bytes == 0) return;
   if (options_.sync == Duration::zero()) {
     if (const auto error = file_->sync()) failed(error);
@@ -99,18 +93,17 @@ void ChatHistory::written(std::size_t bytes) {
 }
 
 // What was written of a record that did not fit is taken back, so that the file is good as it is.
-void ChatHistory::failed(const std::error_code& error) {
+void JournalFile::failed(const std::error_code& error) {
   if (!std::exchange(has_failed_, true)) {
-    log(LogLevel::error,
-        "{}: {}; the chat goes on, its history is in memory alone until there is "
-        "room",
-        path_, describe(error));
+    log_line(LogLevel::error, path_ + ": " + support::describe(error) +
+                                  "; the chat goes on, its history is in memory alone until "
+                                  "there is room");
   }
   retry_at_ = now() + retry_delay;
   if (file_ != nullptr) file_->truncate(bytes_);
 }
 
-void ChatHistory::rewrite(std::string_view records) {
+void JournalFile::rewrite(std::string_view records) {
   sync_has_failed_ = false;
   const std::string fresh_path = path_ + ".new";
   try {
@@ -136,14 +129,14 @@ void ChatHistory::rewrite(std::string_view records) {
     return failed(error.code());  // if there is no file now, the next attempt makes one
   }
   if (std::exchange(has_failed_, false)) {
-    log(LogLevel::info, "{}: written again, with all that memory has of it", path_);
+    log_line(LogLevel::info, path_ + ": written again, with all that memory has of it");
   }
   bytes_ = records.size();
   bytes_wanted_max_ = std::max<std::uint64_t>(options_.bytes_max, 2 * bytes_);
 }
 
 // The hub does not wait for the disk.
-void ChatHistory::sync_now_and_then() {
+void JournalFile::sync_now_and_then() {
   std::unique_lock lock(mutex_);
   while (!ended_) {
     changed_.wait(lock, [this] { return is_dirty_ || ended_; });
@@ -153,12 +146,12 @@ void ChatHistory::sync_now_and_then() {
     lock.unlock();
     const std::error_code error = file == nullptr ? std::error_code() : file->sync();
     if (error) {
-      log(LogLevel::error, "{}: the disk does not keep it: {}; it will be written anew", path_,
-          describe(error));
+      log_line(LogLevel::error, path_ + ": the disk does not keep it: " + support::describe(error) +
+                                    "; it will be written anew");
       sync_has_failed_ = true;
     }
     lock.lock();
   }
 }
 
-}  // namespace tern::tool
+}  // namespace tern::chat

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace tern {
+namespace tern::chat {
 
 std::string make_password_hash(std::string_view password);
 // Whether `hash` is of that form, with costs that are neither a joke nor an attack: `ln` from 10,
@@ -19,4 +19,4 @@ bool is_password_hash(std::string_view hash);
 // In constant time, as far as the password goes. REQUIRES is_password_hash(hash).
 bool is_password_of(std::string_view hash, std::string_view password);
 
-}  // namespace tern
+}  // namespace tern::chat

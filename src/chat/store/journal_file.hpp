@@ -1,4 +1,4 @@
-// The history of a chat on a disk: DIR/history, which is appended to, and DIR/lock.
+// JournalFile: the journal of a chat on a disk: DIR/history, which is appended to, and DIR/lock.
 //
 //   What somebody has heard has been handed to the operating system before (write(2)): it survives
 //   the end of this process in whatever way. When it survives a crash of the machine is a matter
@@ -8,6 +8,8 @@
 //   the chat goes on; once there is room again all that memory still has is written anew.
 //
 //   THREAD  Journal's; it has a thread of its own that syncs.
+//   ERRORS  The constructor throws std::system_error and load() std::runtime_error; what fails
+//           later is logged.
 #pragma once
 
 #include <atomic>
@@ -19,26 +21,29 @@
 #include <thread>
 
 #include "backends/system/disk_file.hpp"
-#include "src/chat/service/service.hpp"
+#include "src/chat/hub/hub.hpp"
+#include "src/chat/store/journal.hpp"
+#include "tern/time.hpp"
 
-namespace tern::tool {
+namespace tern::chat {
 
-struct ChatHistoryOptions {
+struct JournalFileOptions {
   std::string directory;  // made if it does not exist
   Duration sync = std::chrono::seconds(1);
   // A longer file is written anew with what memory has of it.
   std::size_t bytes_max = 64 * 1024 * 1024;
 };
 
-class ChatHistory final : public chat::Journal {
+class JournalFile final : public Journal {
  public:
-  // Throws CommandError (78) when the directory cannot be used, also by another server.
-  explicit ChatHistory(const ChatHistoryOptions& options);
-  ~ChatHistory() override;
+  // Throws std::system_error when the directory cannot be used; device_or_resource_busy: another
+  // server uses it.
+  explicit JournalFile(const JournalFileOptions& options);
+  ~JournalFile() override;
 
   // Reads what is there, cuts off what is torn, and begins to sync: on a thread of its own, so
-  // signals must have been taken care of. Once. Throws CommandError.
-  void load(const std::function<void(const std::string& room, chat::Message message)>& keep);
+  // signals must have been taken care of. Once. Throws what is wrong with the file, by its path.
+  void load(const std::function<void(const std::string& room, Message message)>& keep);
 
   void append(std::string_view records) override;
   bool is_too_long() const override;
@@ -49,7 +54,7 @@ class ChatHistory final : public chat::Journal {
   void written(std::size_t bytes);
   void sync_now_and_then();
 
-  const ChatHistoryOptions options_;
+  const JournalFileOptions options_;
   const std::string path_;
   std::unique_ptr<system::LockFile> lock_;
   std::shared_ptr<system::DiskFile> file_;  // null while it has failed and cannot be opened
@@ -67,4 +72,4 @@ class ChatHistory final : public chat::Journal {
   std::thread thread_;
 };
 
-}  // namespace tern::tool
+}  // namespace tern::chat

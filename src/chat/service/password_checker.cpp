@@ -1,14 +1,17 @@
-#include "tools/tern/chat/password_checker.hpp"
+#include "src/chat/service/password_checker.hpp"
 
 #include <system_error>
 #include <utility>
 
-#include "src/chat/service/password.hpp"
-#include "tools/tern/cli/exit_codes.hpp"
-#include "tools/tern/cli/log.hpp"
+#include "src/chat/service/password_hash.hpp"
+#include "src/support/error_text.hpp"
+#include "src/support/log.hpp"
 
-namespace tern::tool {
+namespace tern::chat {
 namespace {
+
+using support::log_line;
+using support::LogLevel;
 
 Time now() { return std::chrono::steady_clock::now(); }
 
@@ -38,7 +41,7 @@ void PasswordChecker::set_hashes(std::map<std::string, std::string> hashes) {
 }
 
 void PasswordChecker::check(const std::string& name, std::string password,
-                            std::function<void(chat::PasswordResult)> done) {
+                            std::function<void(PasswordResult)> done) {
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
@@ -49,11 +52,12 @@ void PasswordChecker::check(const std::string& name, std::string password,
         changed_.notify_all();
         return;
       } catch (const std::system_error& error) {
-        log(LogLevel::error, "no thread to look at passwords: {}", describe(error.code()));
+        log_line(LogLevel::error,
+                 "no thread to look at passwords: " + support::describe(error.code()));
       }
     }
   }
-  done(chat::PasswordResult::busy);
+  done(PasswordResult::busy);
 }
 
 void PasswordChecker::run() {
@@ -66,36 +70,36 @@ void PasswordChecker::run() {
       question = std::move(questions_.front());
       questions_.pop_front();
     }
-    const chat::PasswordResult result = result_of(question);
+    const PasswordResult result = result_of(question);
     const std::lock_guard lock(mutex_);  // stop() waits for an answer that is being given
     if (!ended_) question.done(result);
   }
 }
 
-chat::PasswordResult PasswordChecker::result_of(const Question& question) {
+PasswordResult PasswordChecker::result_of(const Question& question) {
   std::string hash;
   {
     const std::lock_guard lock(mutex_);
     const auto it = names_.find(question.name);
-    if (it == names_.end()) return chat::PasswordResult::wrong;
-    if (it->second.wrong.wait(wrong_rate, now()) > Duration::zero())
-      return chat::PasswordResult::busy;
+    if (it == names_.end()) return PasswordResult::wrong;
+    if (it->second.wrong.wait(wrong_rate, now()) > Duration::zero()) return PasswordResult::busy;
     hash = it->second.hash;
   }
   bool is_right = false;
   try {
     is_right = is_password_of(hash, question.password);
   } catch (const std::system_error& error) {
-    log(LogLevel::error, "the password of {} cannot be looked at: {}", question.name, error.what());
-    return chat::PasswordResult::busy;
+    log_line(LogLevel::error,
+             "the password of " + question.name + " cannot be looked at: " + error.what());
+    return PasswordResult::busy;
   }
-  if (is_right) return chat::PasswordResult::right;
-  log(LogLevel::warning, "a wrong password for {}", question.name);
+  if (is_right) return PasswordResult::right;
+  log_line(LogLevel::warning, "a wrong password for " + question.name);
   const std::lock_guard lock(mutex_);
   if (const auto it = names_.find(question.name); it != names_.end()) {
     it->second.wrong.take(wrong_rate, now());
   }
-  return chat::PasswordResult::wrong;
+  return PasswordResult::wrong;
 }
 
-}  // namespace tern::tool
+}  // namespace tern::chat

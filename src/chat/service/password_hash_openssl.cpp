@@ -1,5 +1,6 @@
 // Hashes of passwords with OpenSSL's scrypt.
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -7,12 +8,13 @@
 #include <charconv>
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <vector>
 
-#include "src/chat/service/password.hpp"
-#include "src/core/tls/openssl.hpp"
+#include "src/chat/service/password_hash.hpp"
+#include "tern/tls.hpp"
 
-namespace tern {
+namespace tern::chat {
 namespace {
 
 constexpr std::size_t salt_bytes = 16;
@@ -21,6 +23,16 @@ constexpr std::size_t salt_bytes_max = 64;
 constexpr std::uint64_t memory_bytes_max = 256ULL * 1024 * 1024;
 
 using Bytes = std::vector<unsigned char>;
+
+// "what: reason", of the first error in this thread's queue, which is emptied.
+[[noreturn]] void throw_error(const char* what) {
+  const unsigned long code = ERR_peek_error();
+  ERR_clear_error();
+  if (ERR_SYSTEM_ERROR(code)) {
+    throw std::system_error(ERR_GET_REASON(code), std::generic_category(), what);
+  }
+  throw std::system_error(static_cast<int>(code), tls_category(), what);
+}
 
 struct Hash {
   std::uint64_t log_cost = 15;
@@ -95,7 +107,7 @@ Bytes derive(const Hash& hash, std::string_view password, std::size_t bytes) {
   if (EVP_PBE_scrypt(password.data(), password.size(), hash.salt.data(), hash.salt.size(),
                      1ULL << hash.log_cost, hash.block, hash.parallel, memory, derived.data(),
                      derived.size()) != 1) {
-    tls::throw_error("scrypt");
+    throw_error("scrypt");
   }
   return derived;
 }
@@ -107,7 +119,7 @@ std::string make_password_hash(std::string_view password) {
   hash.salt.resize(salt_bytes);
   ERR_clear_error();
   if (RAND_bytes(hash.salt.data(), static_cast<int>(hash.salt.size())) != 1) {
-    tls::throw_error("random numbers");
+    throw_error("random numbers");
   }
   return "$scrypt$ln=" + std::to_string(hash.log_cost) + ",r=" + std::to_string(hash.block) +
          ",p=" + std::to_string(hash.parallel) + "$" + encode(hash.salt) + "$" +
@@ -126,4 +138,4 @@ bool is_password_of(std::string_view text, std::string_view password) {
   return CRYPTO_memcmp(derived.data(), hash.hash.data(), derived.size()) == 0;
 }
 
-}  // namespace tern
+}  // namespace tern::chat
