@@ -165,6 +165,16 @@ class Talk(Case):
                 alice.socket.sendall(sent + b'\n')
                 alice.expect(answer)
 
+    def test_help_is_the_table_of_the_manual(self):
+        page = os.path.join(os.path.dirname(__file__), '..', '..', 'docs', 'chat.md')
+        with open(page, encoding='utf-8') as file:
+            rows = re.findall(r'^\| `(/[a-z][^`]*)` \| (.*) \|$', file.read(), re.MULTILINE)
+        alice = self.member(self.chat())
+        alice.say('/help')
+        alice.expect(*(f'-- {form:<22} {meaning}' for form, meaning in rows),
+                     '-- everything else is said in your room; //TEXT says a line that begins '
+                     'with /')
+
     def test_the_longest_line_arrives(self):
         server = self.chat()
         alice, bob = (self.member(server, name, 'lobby') for name in ('alice', 'bob'))

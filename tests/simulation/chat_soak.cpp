@@ -10,7 +10,6 @@
 //   - at the end nothing is left: no member, no connection, no socket
 // A failing seed is printed; TERN_TEST_SEED replays it.
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <deque>
 #include <functional>
@@ -20,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "src/chat/doors/lines/command_table.hpp"
 #include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/service.hpp"
 #include "src/core/reactor/reactor_core.hpp"
@@ -237,17 +237,23 @@ class ChatSoak final : public Protocol {
       case 16:
         if (!moderates_) return say(client);
         ++client.asked;
-        return send(client, moderation());
+        return send(client, any_command());
       default:
         return say(client);
     }
   }
 
-  // Mostly refused: only who was first in the room may.
-  std::string moderation() {
-    static constexpr std::array commands{"/kick ", "/ban ", "/unban ", "/mute ", "/unmute "};
-    return commands[random().below(commands.size())] + std::string("n") +
-           std::to_string(random().below(size_.members)) + "\n";
+  // Any there is, but what says something, replays what was said, or ends it all: those are counted.
+  // Mostly refused: only who was first in the room may moderate it.
+  std::string any_command() {
+    using Kind = chat::Command::Kind;
+    const chat::CommandRow& row = chat::command_rows[random().below(chat::command_rows.size())];
+    if (row.kind == Kind::emote || row.kind == Kind::history || row.kind == Kind::quit) {
+      return any_command();
+    }
+    const bool is_of_room = row.form.find("ROOM") != std::string_view::npos;
+    return "/" + std::string(row.name) + (is_of_room ? " room" : " n") +
+           std::to_string(random().below(is_of_room ? size_.rooms : size_.members)) + "\n";
   }
 
   void leave(Client& client) {

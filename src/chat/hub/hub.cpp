@@ -102,11 +102,17 @@ void Hub::handle(MemberId id, const Command& command, UnixTime now) {
       if (const Room* room = room_of(member, {})) replay(member, *room, command.count);
       return;
     case Command::Kind::kick:
+      return moderate(member, command, &Hub::kick);
     case Command::Kind::ban:
+      if (command.name.empty()) return show(member, &Room::banned, Event::Kind::bans);
+      return moderate(member, command, &Hub::ban);
     case Command::Kind::unban:
+      return moderate(member, command, &Hub::unban);
     case Command::Kind::mute:
+      if (command.name.empty()) return show(member, &Room::muted, Event::Kind::mutes);
+      return moderate(member, command, &Hub::mute);
     case Command::Kind::unmute:
-      return moderate(member, command);
+      return moderate(member, command, &Hub::unmute);
     case Command::Kind::quit:
       events_.send_to(id, {.kind = Event::Kind::goodbye});
       gone(id, PartReason::quit);

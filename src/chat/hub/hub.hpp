@@ -142,6 +142,7 @@ enum class Problem : std::uint8_t {
   already,        // name: has been banned or muted before
   not_listed,     // name: is neither, as was asked
   ban_list_full,  // limit
+  count,          // of these
 };
 
 // One line of a room's history.
@@ -286,13 +287,16 @@ class Hub {
   void list_members(const Member& member, const std::string& name);
   void replay(const Member& member, const Room& room, std::size_t count);
 
-  // moderation.cpp
-  void moderate(Member& member, const Command& command);
+  // hub_moderation.cpp
+  using Moderation = void (Hub::*)(const Member& moderator, Room& room, const Command& command);
+  void moderate(const Member& member, const Command& command, Moderation action);
   void kick(const Member& moderator, Room& room, const Command& command);
-  void ban(const Member& moderator, Room& room, const std::string& name);
-  void mute(const Member& moderator, Room& room, const std::string& name);
-  void lift(const Member& moderator, Room& room, const Command& command);
-  void show_list(const Member& member, const Room& room, Command::Kind kind);
+  void ban(const Member& moderator, Room& room, const Command& command);
+  void unban(const Member& moderator, Room& room, const Command& command);
+  void mute(const Member& moderator, Room& room, const Command& command);
+  void unmute(const Member& moderator, Room& room, const Command& command);
+  bool lift(const Member& moderator, BanList& list, const std::string& name);
+  void show(const Member& member, BanList Room::*list, Event::Kind kind);
   bool is_operator(std::string_view name) const;
   bool is_on(const BanList& list, const Member& member) const;
   bool add_to(const Member& moderator, BanList& list, const std::string& name);

@@ -13,11 +13,9 @@
 
 namespace tern::chat {
 
-void Hub::moderate(Member& member, const Command& command) {
+void Hub::moderate(const Member& member, const Command& command, Moderation action) {
   Room* room = room_of(member, {});
   if (room == nullptr) return;
-  // Who is banned is no secret, and has to be seen to be lifted.
-  if (command.name.empty()) return show_list(member, *room, command.kind);
   if (room->moderator() != &member && !is_operator(member.nickname)) {
     return refuse(member, Problem::not_moderator, room->moderator()->nickname);
   }
@@ -25,16 +23,7 @@ void Hub::moderate(Member& member, const Command& command) {
   if (!lifts && is_operator(command.name) && !is_operator(member.nickname)) {
     return refuse(member, Problem::moderates_all, command.name);
   }
-  switch (command.kind) {
-    case Command::Kind::kick:
-      return kick(member, *room, command);
-    case Command::Kind::ban:
-      return ban(member, *room, command.name);
-    case Command::Kind::mute:
-      return mute(member, *room, command.name);
-    default:
-      return lift(member, *room, command);
-  }
+  (this->*action)(member, *room, command);
 }
 
 bool Hub::is_operator(std::string_view name) const {
@@ -51,15 +40,13 @@ bool Hub::is_on(const BanList& list, const Member& member) const {
   });
 }
 
-void Hub::show_list(const Member& member, const Room& room, Command::Kind kind) {
-  const bool are_bans = kind == Command::Kind::ban;
+// Who is banned is no secret, and has to be seen to be lifted.
+void Hub::show(const Member& member, BanList Room::*list, Event::Kind kind) {
+  const Room* room = room_of(member, {});
+  if (room == nullptr) return;
   std::vector<std::string_view> names;
-  for (const BanEntry& entry : are_bans ? room.banned : room.muted) {
-    names.emplace_back(entry.name);
-  }
-  events_.send_to(member.id, {.kind = are_bans ? Event::Kind::bans : Event::Kind::mutes,
-                              .room = room.name,
-                              .names = names});
+  for (const BanEntry& entry : room->*list) names.emplace_back(entry.name);
+  events_.send_to(member.id, {.kind = kind, .room = room->name, .names = names});
 }
 
 Hub::Member* Hub::other_in(const Member& moderator, const Room& room, const std::string& name) {
@@ -110,19 +97,19 @@ bool Hub::add_to(const Member& moderator, BanList& list, const std::string& name
   return false;
 }
 
-void Hub::ban(const Member& moderator, Room& room, const std::string& name) {
-  if (!add_to(moderator, room.banned, name)) return;
+void Hub::ban(const Member& moderator, Room& room, const Command& command) {
+  if (!add_to(moderator, room.banned, command.name)) return;
   events_.broadcast(room.id, 0,
                     {.kind = Event::Kind::banned,
                      .room = room.name,
                      .actor = moderator.nickname,
                      .name = room.banned.back().name});
-  Member* other = find_member(name);
+  Member* other = find_member(command.name);
   if (other != nullptr && other->is_in(room)) remove_from_room(room, *other);
 }
 
-void Hub::mute(const Member& moderator, Room& room, const std::string& name) {
-  if (!add_to(moderator, room.muted, name)) return;
+void Hub::mute(const Member& moderator, Room& room, const Command& command) {
+  if (!add_to(moderator, room.muted, command.name)) return;
   events_.broadcast(room.id, 0,
                     {.kind = Event::Kind::muted,
                      .room = room.name,
@@ -130,18 +117,30 @@ void Hub::mute(const Member& moderator, Room& room, const std::string& name) {
                      .name = room.muted.back().name});
 }
 
-// Who has another name by now is found under that one, too.
-void Hub::lift(const Member& moderator, Room& room, const Command& command) {
-  const bool is_ban = command.kind == Command::Kind::unban;
-  BanList& list = is_ban ? room.banned : room.muted;
-  const Member* other = find_member(command.name);
-  const std::string key = folded(command.name);
+// False: it has been told why not. Who has another name by now is found under that one, too.
+bool Hub::lift(const Member& moderator, BanList& list, const std::string& name) {
+  const Member* other = find_member(name);
+  const std::string key = folded(name);
   const std::size_t lifted = std::erase_if(list, [&](const BanEntry& entry) {
     return entry.key == key || (other != nullptr && entry.member == other->id);
   });
-  if (lifted == 0) return refuse(moderator, Problem::not_listed, command.name);
+  if (lifted == 0) refuse(moderator, Problem::not_listed, name);
+  return lifted > 0;
+}
+
+void Hub::unban(const Member& moderator, Room& room, const Command& command) {
+  if (!lift(moderator, room.banned, command.name)) return;
   events_.broadcast(room.id, 0,
-                    {.kind = is_ban ? Event::Kind::unbanned : Event::Kind::unmuted,
+                    {.kind = Event::Kind::unbanned,
+                     .room = room.name,
+                     .actor = moderator.nickname,
+                     .name = command.name});
+}
+
+void Hub::unmute(const Member& moderator, Room& room, const Command& command) {
+  if (!lift(moderator, room.muted, command.name)) return;
+  events_.broadcast(room.id, 0,
+                    {.kind = Event::Kind::unmuted,
                      .room = room.name,
                      .actor = moderator.nickname,
                      .name = command.name});

@@ -10,7 +10,15 @@
 namespace tern::chat {
 
 // Why a member is not in a room any more: it left the room alone, or it left the chat.
-enum class PartReason : std::uint8_t { room, quit, lost, too_slow, flooding, idle, count };
+enum class PartReason : std::uint8_t {
+  room,
+  quit,
+  lost,
+  too_slow,
+  flooding,
+  idle,
+  count,  // of these
+};
 
 struct PartReasonRow {
   PartReason reason;

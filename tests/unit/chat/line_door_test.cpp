@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/case.hpp"
+#include "src/chat/doors/lines/command_table.hpp"
 
 using namespace tern::chat;
 
@@ -94,13 +94,13 @@ TEST_CASE("chat lines: what is wrong is answered with what would be right") {
 
 TEST_CASE("chat lines: help names every command, and each one alone") {
   const std::string all = parsed("/help").text;
-  for (const char* name : {"nick", "join", "leave", "rooms", "who", "msg", "me", "topic", "history",
-                           "kick", "ban", "unban", "mute", "unmute", "help", "quit"}) {
-    CHECK(all.find("-- /" + std::string(name)) != std::string::npos);
-    const std::string one = parsed("/help " + std::string(name)).text;
-    CHECK(one.starts_with("-- /" + std::string(name)));
+  for (const CommandRow& row : command_rows) {
+    const std::string name(row.name);
+    CHECK(all.find("-- /" + name) != std::string::npos);
+    const std::string one = parsed("/help " + name).text;
+    CHECK(one.starts_with("-- /" + name));
     CHECK(one.find('\n') == one.size() - 1);
-    CHECK(parsed("/help /" + std::string(name)).text == one);
+    CHECK(parsed("/help /" + name).text == one);
   }
 }
 
@@ -177,12 +177,17 @@ TEST_CASE("chat lines: how long an answer may be") {
 }
 
 TEST_CASE("chat lines: every problem says something, in one line") {
-  for (int i = 0; i <= static_cast<int>(Problem::ban_list_full); ++i) {
+  for (int i = 0; i < static_cast<int>(Problem::count); ++i) {
     const std::string text = written({.kind = Event::Kind::problem,
                                       .name = "x",
                                       .problem = static_cast<Problem>(i),
                                       .limit = 7});
     CHECK(text.starts_with("!! "));
     CHECK(text.find('\n') == text.size() - 1);
+    CHECK(text.find_first_of("{}") == std::string::npos);
   }
+  CHECK(written({.kind = Event::Kind::problem,
+                 .name = "{limit}",
+                 .problem = Problem::room_full,
+                 .limit = 7}) == "!! {limit} is full: 7 members are in it; come again later\n");
 }

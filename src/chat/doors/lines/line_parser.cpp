@@ -5,38 +5,12 @@
 #include <cstdio>
 #include <utility>
 
+#include "src/chat/doors/lines/command_table.hpp"
 #include "src/chat/hub/names.hpp"
 #include "src/support/text.hpp"
 
 namespace tern::chat {
 namespace {
-
-struct Usage {
-  std::string_view name;
-  Command::Kind kind;
-  std::string_view form;
-  std::string_view meaning;
-};
-
-constexpr std::array usages{
-    Usage{"nick", Command::Kind::nick, "/nick NAME [PASSWORD]", "change your name"},
-    Usage{"join", Command::Kind::join, "/join ROOM", "enter a room, or talk in it from now on"},
-    Usage{"leave", Command::Kind::leave, "/leave [ROOM]", "leave the current room, or that one"},
-    Usage{"rooms", Command::Kind::rooms, "/rooms", "the rooms there are, the fullest first"},
-    Usage{"who", Command::Kind::who, "/who [ROOM]", "who is in a room"},
-    Usage{"msg", Command::Kind::whisper, "/msg NAME TEXT", "say something to one alone"},
-    Usage{"me", Command::Kind::emote, "/me TEXT", "say what you do: /me waves"},
-    Usage{"topic", Command::Kind::topic, "/topic [TEXT]", "show or set the room's topic"},
-    Usage{"history", Command::Kind::history, "/history [COUNT]", "what was said last"},
-    Usage{"kick", Command::Kind::kick, "/kick NAME [REASON]", "send somebody out of the room"},
-    Usage{"ban", Command::Kind::ban, "/ban [NAME]", "and keep them out; or list who is"},
-    Usage{"unban", Command::Kind::unban, "/unban NAME", "let them in again"},
-    Usage{"mute", Command::Kind::mute, "/mute [NAME]",
-          "let somebody listen alone; or list who may"},
-    Usage{"unmute", Command::Kind::unmute, "/unmute NAME", "let them speak again"},
-    Usage{"help", Command::Kind::answer, "/help [COMMAND]", "this list"},
-    Usage{"quit", Command::Kind::quit, "/quit", "leave the chat; so does the word exit"},
-};
 
 constexpr std::string_view white = " \t";
 
@@ -70,25 +44,30 @@ std::string quoted(std::string_view word) {
   return std::string(word.substr(0, end)) + "...";
 }
 
-const Usage* find_usage(std::string_view name) {
+const CommandRow* find_row(std::string_view name) {
   const std::string key = folded(name);
-  const auto it = std::find_if(usages.begin(), usages.end(),
-                               [&](const Usage& usage) { return usage.name == key; });
-  return it == usages.end() ? nullptr : it;
+  const auto it = std::find_if(command_rows.begin(), command_rows.end(),
+                               [&](const CommandRow& row) { return row.name == key; });
+  return it == command_rows.end() ? nullptr : it;
+}
+
+std::string form_of(const CommandRow& row) {
+  const std::string name = "/" + std::string(row.name);
+  return row.form.empty() ? name : name + " " + std::string(row.form);
 }
 
 Command help(std::string_view about) {
   if (about.starts_with('/')) about.remove_prefix(1);
-  const Usage* only = find_usage(about);
+  const CommandRow* only = find_row(about);
   if (!about.empty() && only == nullptr) {
     return wrong("/" + quoted(about) + " is no command; /help lists them all");
   }
   std::string text;
-  for (const Usage& usage : usages) {
-    if (only != nullptr && only != &usage) continue;
-    std::string form(usage.form);
+  for (const CommandRow& row : command_rows) {
+    if (only != nullptr && only != &row) continue;
+    std::string form = form_of(row);
     form.resize(std::max<std::size_t>(form.size(), 22), ' ');
-    text += "-- " + form + " " + std::string(usage.meaning) + "\n";
+    text += "-- " + form + " " + std::string(row.meaning) + "\n";
   }
   if (only == nullptr) {
     text += "-- everything else is said in your room; //TEXT says a line that begins with /\n";
@@ -96,50 +75,51 @@ Command help(std::string_view about) {
   return answer(std::move(text));
 }
 
-Command refuse_form(const Usage& usage) { return wrong("write " + std::string(usage.form)); }
-
-Command parse_command(const Usage& usage, std::string_view rest) {
-  Command command{.kind = usage.kind};
-  switch (usage.kind) {
-    case Command::Kind::answer:
-      return help(take_word(rest));
-    case Command::Kind::say:
-    case Command::Kind::rooms:
-    case Command::Kind::quit:
-      return command;
-    case Command::Kind::join:
-    case Command::Kind::unban:
-    case Command::Kind::unmute:
-      command.name = take_word(rest);
-      return command.name.empty() || !rest.empty() ? refuse_form(usage) : command;
-    case Command::Kind::leave:
-    case Command::Kind::who:
-    case Command::Kind::ban:
-    case Command::Kind::mute:
-      command.name = take_word(rest);
-      return rest.empty() ? command : refuse_form(usage);
-    case Command::Kind::whisper:
-      command.name = take_word(rest);
-      [[fallthrough]];
-    case Command::Kind::emote:
-      command.text = trimmed(rest);
-      return command.text.empty() ? refuse_form(usage) : command;
-    case Command::Kind::nick:
-    case Command::Kind::kick:
-      command.name = take_word(rest);
-      command.text = trimmed(rest);
-      return command.name.empty() ? refuse_form(usage) : command;
-    case Command::Kind::topic:
-      command.text = trimmed(rest);
-      return command;
-    case Command::Kind::history:
-      for (const char digit : take_word(rest)) {
-        if (digit < '0' || digit > '9' || command.count > 100'000) return refuse_form(usage);
-        command.count = 10 * command.count + static_cast<std::size_t>(digit - '0');
-      }
-      return rest.empty() ? command : refuse_form(usage);
+// False: that is no number of lines that anybody keeps.
+bool parse_count(std::string_view word, std::size_t& count) {
+  count = 0;
+  for (const char digit : word) {
+    if (digit < '0' || digit > '9' || count > 100'000) return false;
+    count = 10 * count + static_cast<std::size_t>(digit - '0');
   }
-  return command;
+  return true;
+}
+
+// False: `rest` has another form.
+bool parse_arguments(Arguments arguments, std::string_view rest, Command& command) {
+  switch (arguments) {
+    case Arguments::ignored:
+      return true;
+    case Arguments::name:
+      command.name = take_word(rest);
+      return !command.name.empty() && rest.empty();
+    case Arguments::optional_name:
+      command.name = take_word(rest);
+      return rest.empty();
+    case Arguments::text:
+      command.text = trimmed(rest);
+      return !command.text.empty();
+    case Arguments::optional_text:
+      command.text = trimmed(rest);
+      return true;
+    case Arguments::name_and_text:
+      command.name = take_word(rest);
+      command.text = trimmed(rest);
+      return !command.text.empty();
+    case Arguments::name_and_optional_text:
+      command.name = take_word(rest);
+      command.text = trimmed(rest);
+      return !command.name.empty();
+    case Arguments::optional_count:
+      return parse_count(take_word(rest), command.count) && rest.empty();
+  }
+  return false;
+}
+
+Command parse_command(const CommandRow& row, std::string_view rest) {
+  if (row.kind == Command::Kind::answer) return help(take_word(rest));
+  Command command{.kind = row.kind};
+  return parse_arguments(row.arguments, rest, command) ? command : wrong("write " + form_of(row));
 }
 
 Command bad_text(const support::TextCheck& check) {
@@ -168,9 +148,9 @@ bool parse_line(std::string_view line, Command& command) {
   } else {
     line.remove_prefix(1);
     const std::string_view name = take_word(line);
-    const Usage* usage = find_usage(name);
-    command = usage != nullptr ? parse_command(*usage, line)
-                               : wrong("/" + quoted(name) + " is no command; /help lists them all");
+    const CommandRow* row = find_row(name);
+    command = row != nullptr ? parse_command(*row, line)
+                             : wrong("/" + quoted(name) + " is no command; /help lists them all");
   }
   return true;
 }

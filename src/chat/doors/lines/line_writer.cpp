@@ -54,72 +54,72 @@ std::string part_text(PartReason reason) {
   return text.empty() ? "" : ": " + std::string(text);
 }
 
-std::string problem_text(const Event& event) {
-  const std::string name(event.name);
-  const std::string limit = number(event.limit);
-  switch (event.problem) {
-    case Problem::none:
-      return "nothing is wrong";
-    case Problem::server_full:
-      return "the server is full: " + limit + " members are here; come again later";
-    case Problem::no_room:
-      return "you are in no room; /join ROOM enters one, /rooms lists them";
-    case Problem::not_in_room:
-      return "you are not in " + name + "; /join " + name + " enters it";
-    case Problem::no_such_room:
-      return "there is no room " + name + "; /rooms lists them";
-    case Problem::bad_room_name:
-      return "a room's name has letters, digits, - and _, a letter first, at most " + limit +
-             " of them; try /join lobby";
-    case Problem::room_full:
-      return name + " is full: " + limit + " members are in it; come again later";
-    case Problem::rooms_full:
-      return "there are " + limit + " rooms already; /rooms lists some to join";
-    case Problem::joins_full:
-      return "you are in " + limit + " rooms already; /leave ROOM leaves one";
-    case Problem::bad_nickname:
-      return "a name has letters, digits, - and _, a letter first, at most " + limit +
-             " of them; try /nick alice";
-    case Problem::guest_name:
-      return "names that begin with " + std::string(guest_prefix) +
-             " are given by the server; choose another one";
-    case Problem::name_taken:
-      return name + " is somebody else's name; choose another one";
-    case Problem::name_reserved:
-      return name + " is reserved; if it is yours, write /nick " + name + " PASSWORD";
-    case Problem::name_free:
-      return name + " is not reserved and has no password; write /nick " + name;
-    case Problem::wrong_password:
-      return "that is not the password of " + name;
-    case Problem::wrong_passwords:
-      return "that makes " + limit + " wrong passwords; goodbye";
-    case Problem::password_busy:
-      return "too many passwords are being tried; try /nick " + name + " again in a while";
-    case Problem::nobody:
-      return "nobody is called " + name + "; /who lists the names in your room";
-    case Problem::topic_long:
-      return "a topic has at most " + limit + " bytes; write a shorter one";
-    case Problem::not_moderator:
-      return "that is for " + name + ", who has been here for longest, and for operators";
-    case Problem::moderates_all:
-      return name + " is an operator of this server; operators alone may do that";
-    case Problem::not_here:
-      return name + " is not in this room; /who lists who is";
-    case Problem::yourself:
-      return "that is your own name; /leave leaves the room";
-    case Problem::banned:
-      return "you are banned from " + name + "; /rooms lists others";
-    case Problem::muted:
-      return "you are muted in " + name +
-             ": you may listen; ask who moderates it, with an @ in /who";
-    case Problem::already:
-      return name + " is that already";
-    case Problem::not_listed:
-      return name + " is not on the list; /ban and /mute without a name show them";
-    case Problem::ban_list_full:
-      return "the list holds " + limit + " names already; take one off before";
+// With {name} and {limit} of the event, and {guest}, how guests' names begin.
+struct ProblemRow {
+  Problem problem;
+  std::string_view text;
+};
+
+constexpr auto problem_rows = std::to_array<ProblemRow>({
+    {Problem::none, "nothing is wrong"},
+    {Problem::server_full, "the server is full: {limit} members are here; come again later"},
+    {Problem::no_room, "you are in no room; /join ROOM enters one, /rooms lists them"},
+    {Problem::not_in_room, "you are not in {name}; /join {name} enters it"},
+    {Problem::no_such_room, "there is no room {name}; /rooms lists them"},
+    {Problem::bad_room_name,
+     "a room's name has letters, digits, - and _, a letter first, at most {limit} of them; try "
+     "/join lobby"},
+    {Problem::room_full, "{name} is full: {limit} members are in it; come again later"},
+    {Problem::rooms_full, "there are {limit} rooms already; /rooms lists some to join"},
+    {Problem::joins_full, "you are in {limit} rooms already; /leave ROOM leaves one"},
+    {Problem::bad_nickname,
+     "a name has letters, digits, - and _, a letter first, at most {limit} of them; try /nick "
+     "alice"},
+    {Problem::guest_name,
+     "names that begin with {guest} are given by the server; choose another one"},
+    {Problem::name_taken, "{name} is somebody else's name; choose another one"},
+    {Problem::name_reserved, "{name} is reserved; if it is yours, write /nick {name} PASSWORD"},
+    {Problem::name_free, "{name} is not reserved and has no password; write /nick {name}"},
+    {Problem::wrong_password, "that is not the password of {name}"},
+    {Problem::wrong_passwords, "that makes {limit} wrong passwords; goodbye"},
+    {Problem::password_busy,
+     "too many passwords are being tried; try /nick {name} again in a while"},
+    {Problem::nobody, "nobody is called {name}; /who lists the names in your room"},
+    {Problem::topic_long, "a topic has at most {limit} bytes; write a shorter one"},
+    {Problem::not_moderator,
+     "that is for {name}, who has been here for longest, and for operators"},
+    {Problem::moderates_all, "{name} is an operator of this server; operators alone may do that"},
+    {Problem::not_here, "{name} is not in this room; /who lists who is"},
+    {Problem::yourself, "that is your own name; /leave leaves the room"},
+    {Problem::banned, "you are banned from {name}; /rooms lists others"},
+    {Problem::muted,
+     "you are muted in {name}: you may listen; ask who moderates it, with an @ in /who"},
+    {Problem::already, "{name} is that already"},
+    {Problem::not_listed, "{name} is not on the list; /ban and /mute without a name show them"},
+    {Problem::ban_list_full, "the list holds {limit} names already; take one off before"},
+});
+
+// Each problem has its row, and they are in the same order.
+static_assert([] {
+  for (std::size_t i = 0; i < problem_rows.size(); ++i) {
+    if (problem_rows[i].problem != static_cast<Problem>(i)) return false;
   }
-  return "that is not possible";
+  return problem_rows.size() == static_cast<std::size_t>(Problem::count);
+}());
+
+std::string problem_text(const Event& event) {
+  std::string text;
+  std::string_view rest = problem_rows[static_cast<std::size_t>(event.problem)].text;
+  for (std::size_t at = rest.find('{'); at != std::string_view::npos; at = rest.find('{')) {
+    const std::size_t end = rest.find('}', at);
+    const std::string_view word = rest.substr(at + 1, end - at - 1);
+    append(text, rest.substr(0, at),
+           word == "name"    ? std::string(event.name)
+           : word == "limit" ? number(event.limit)
+                             : std::string(guest_prefix));
+    rest.remove_prefix(end + 1);
+  }
+  return text.append(rest);
 }
 
 // "-- head: name name", on as many lines as it takes.
