@@ -3,22 +3,22 @@
 //
 // The input is cut at each 0xfe, a byte that UTF-8 never has: the byte after it says which of three
 // members sends what follows, and that a piece ends here.
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
-#include <vector>
 
+#include "src/chat/doors/lines/command_table.hpp"
 #include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/hub/names.hpp"
-#include "src/support/line_reader.hpp"
 #include "src/support/text.hpp"
 
 namespace {
 
 using namespace tern::chat;
-using tern::support::LineReader;
 
 constexpr std::size_t members = 3;
 
@@ -30,7 +30,7 @@ class Doors final : public HubEvents {
  public:
   void send_to(MemberId member, const Event& event) override {
     require(here.contains(member));
-    format_lines(event, written[member]);
+    door.write(event, written[member]);
   }
   void broadcast(RoomId room, MemberId except, const Event& event) override {
     for (const MemberId member : rooms[room]) {
@@ -61,6 +61,7 @@ class Doors final : public HubEvents {
     }
   }
 
+  LineDoor door;
   PasswordResult result = PasswordResult::busy;
   std::set<MemberId> here;
   std::map<MemberId, std::string> written;
@@ -87,16 +88,29 @@ class Doors final : public HubEvents {
   }
 };
 
-void take_lines(Hub& hub, Doors& doors, MemberId member, LineReader& reader) {
-  std::string_view line;
-  for (auto got = reader.next(line); got != LineReader::Got::nothing; got = reader.next(line)) {
-    Command command = too_long_line();
-    if (got == LineReader::Got::line && !parse_line(line, command)) continue;
+void take_commands(Hub& hub, Doors& doors, MemberId member, DoorReader& reader) {
+  Command command;
+  while (reader.next(command)) {
     hub.handle(member, command, 1);
     if (hub.is_verifying(member)) hub.verified(member, doors.result);
     doors.check();
   }
   require(reader.held_bytes() <= line_bytes_max + 1);
+}
+
+// A byte 0xfd and the next one stand for a command, so that all of them are tried.
+std::string with_commands(std::string_view piece) {
+  std::string text;
+  for (std::size_t at = 0; at < piece.size(); ++at) {
+    if (piece[at] != '\xfd' || at + 1 == piece.size()) {
+      text += piece[at];
+      continue;
+    }
+    const CommandRow& row =
+        command_rows[static_cast<unsigned char>(piece[++at]) % command_rows.size()];
+    text.append("\n/").append(row.name).append(" ");
+  }
+  return text;
 }
 
 }  // namespace
@@ -111,17 +125,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Doors doors;
   Hub hub(limits, doors);
   hub.set_reserved_names({{"a", "b"}, {"b"}});
-  std::vector<LineReader> readers(members, LineReader(line_bytes_max));
+  std::array<std::unique_ptr<DoorReader>, members> readers;
   for (std::size_t i = 0; i < members; ++i) {
     doors.here.insert(i + 1);
     hub.arrive(i + 1);
+    readers[i] = doors.door.make_reader();
   }
   std::string_view input(reinterpret_cast<const char*>(data), size);
   std::size_t sender = 0;
   while (!input.empty()) {
     const std::size_t end = std::min(input.find('\xfe'), input.size());
-    readers[sender].feed(input.substr(0, end));
-    take_lines(hub, doors, sender + 1, readers[sender]);
+    readers[sender]->feed(with_commands(input.substr(0, end)));
+    take_commands(hub, doors, sender + 1, *readers[sender]);
     input.remove_prefix(end);
     if (input.size() < 2) break;
     sender = static_cast<unsigned char>(input[1]) % members;

@@ -151,7 +151,7 @@ class ChatSoak final : public Protocol {
     network_.faults().attach_error = 0;
     for (std::size_t i = 0; i < reactors_; ++i) {
       servers.push_back(std::make_unique<Reactor>());
-      doors.push_back(service.door(*servers[i]));
+      doors.push_back(service.protocol(*servers[i], line_door_));
       listeners.push_back(std::make_unique<Listener>(*servers[i],
                                                      loopback(static_cast<std::uint16_t>(7000 + i)),
                                                      *doors[i], limits_, options));
@@ -235,6 +235,9 @@ class ChatSoak final : public Protocol {
         return send(client, "/nick vip" + std::to_string(random().below(3)) + " sesame\n");
       case 15:
       case 16:
+      case 17:
+      case 18:
+      case 19:
         if (!moderates_) return say(client);
         ++client.asked;
         return send(client, any_command());
@@ -243,7 +246,7 @@ class ChatSoak final : public Protocol {
     }
   }
 
-  // Any there is, but what says something, replays what was said, or ends it all: those are counted.
+  // Any but what says something, replays what was said, or ends it all: those are counted.
   // Mostly refused: only who was first in the room may moderate it.
   std::string any_command() {
     using Kind = chat::Command::Kind;
@@ -479,6 +482,7 @@ class ChatSoak final : public Protocol {
   Limits limits_;
   chat::ServiceOptions service_options_;
   std::size_t reactors_ = 1;
+  const chat::LineDoor line_door_;
   LatePasswords passwords_;
   bool moderates_ = false;  // members kick, ban and mute each other
   Reactor* client_ = nullptr;

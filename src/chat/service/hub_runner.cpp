@@ -1,11 +1,11 @@
 #include "src/chat/service/hub_runner.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <iterator>
 #include <utility>
 
-#include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/hub/names.hpp"
 #include "src/chat/service/shard.hpp"
 #include "src/chat/store/record.hpp"
@@ -26,6 +26,14 @@ UnixTime system_time() {
 HubRunner::HubRunner(const ServiceOptions& options, Reactor& reactor)
     : options_(options), reactor_(reactor), hub_(options.hub, *this) {
   hub_.set_reserved_names(options.reserved_names);
+}
+
+DoorId HubRunner::number_of(const Door& door) {
+  const auto it = std::find(doors_.begin(), doors_.end(), &door);
+  const auto number = static_cast<DoorId>(it - doors_.begin());
+  if (it == doors_.end()) doors_.push_back(&door);
+  assert(doors_.size() <= doors_max);
+  return number;
 }
 
 void HubRunner::take(Requests requests) {
@@ -199,50 +207,59 @@ void HubRunner::applied(std::size_t index, std::size_t bytes) {
 
 // --- what the hub says ---
 
-SharedBuffer HubRunner::written(const Event& event) {
+SharedBuffer HubRunner::written(DoorId door, const Event& event) {
   text_.clear();
-  format_lines(event, text_);
+  doors_[door]->write(event, text_);
   return SharedBuffer::copy_of(text_);
 }
 
 void HubRunner::send_to(MemberId member, const Event& event) {
-  shards_[shard_of(member)].outbox.push_back(
-      {.kind = Delivery::Kind::to_member, .member = member, .buffer = written(event)});
+  shards_[shard_of(member)].outbox.push_back({.kind = Delivery::Kind::to_member,
+                                              .member = member,
+                                              .buffer = written(door_of(member), event)});
 }
 
 void HubRunner::broadcast(RoomId room, MemberId except, const Event& event) {
   const bool is_message = event.kind == Event::Kind::said || event.kind == Event::Kind::emoted;
   if (is_message) counts_.messages.fetch_add(1, std::memory_order_relaxed);
-  const auto it = present_.find(room);
+  for (DoorId door = 0; door < doors_.size(); ++door) broadcast(door, room, except, event);
+}
+
+// Written once, if there is anybody to read it, and shared by all shards.
+void HubRunner::broadcast(DoorId door, RoomId room, MemberId except, const Event& event) {
+  const auto it = present_.find(audience_of(room, door));
   if (it == present_.end()) return;
+  const bool is_exception_here = except != 0 && door_of(except) == door;
   SharedBuffer buffer;
   for (std::size_t i = 0; i < it->second.size(); ++i) {
-    const bool only_except = except != 0 && it->second[i] == 1 && shard_of(except) == i;
+    const bool only_except = is_exception_here && it->second[i] == 1 && shard_of(except) == i;
     if (it->second[i] == 0 || only_except) continue;
-    if (!buffer) buffer = written(event);
-    shards_[i].outbox.push_back({.kind = Delivery::Kind::to_room,
+    if (!buffer) buffer = written(door, event);
+    shards_[i].outbox.push_back({.kind = Delivery::Kind::to_audience,
                                  .is_presence = is_presence(event.kind),
                                  .member = except,
-                                 .room = room,
+                                 .audience = it->first,
                                  .buffer = buffer});
   }
 }
 
 void HubRunner::entered(RoomId room, MemberId member) {
-  std::vector<std::uint32_t>& counts = present_[room];
+  const AudienceId audience = audience_of(room, door_of(member));
+  std::vector<std::uint32_t>& counts = present_[audience];
   counts.resize(shards_.size());
   ++counts[shard_of(member)];
   shards_[shard_of(member)].outbox.push_back(
-      {.kind = Delivery::Kind::enter, .member = member, .room = room});
+      {.kind = Delivery::Kind::enter, .member = member, .audience = audience});
 }
 
 void HubRunner::exited(RoomId room, MemberId member) {
-  const auto it = present_.find(room);
+  const AudienceId audience = audience_of(room, door_of(member));
+  const auto it = present_.find(audience);
   --it->second[shard_of(member)];
   const auto is_zero = [](std::uint32_t count) { return count == 0; };
   if (std::all_of(it->second.begin(), it->second.end(), is_zero)) present_.erase(it);
   shards_[shard_of(member)].outbox.push_back(
-      {.kind = Delivery::Kind::exit, .member = member, .room = room});
+      {.kind = Delivery::Kind::exit, .member = member, .audience = audience});
 }
 
 void HubRunner::verify(MemberId member, std::string_view name, std::string_view password) {

@@ -1,5 +1,5 @@
-// HubRunner: the hub on its reactor: takes requests, writes events down once, and gives each
-// reactor what its members are to hear, one posted value a batch.
+// HubRunner: the hub on its reactor: takes requests, has each door write events down once, and
+// gives each reactor what its members are to hear, one posted value a batch.
 #pragma once
 
 #include <array>
@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "src/chat/doors/door.hpp"
 #include "src/chat/service/delivery.hpp"
 #include "src/chat/service/service.hpp"
 
@@ -22,6 +23,9 @@ class HubRunner final : private HubEvents {
   Reactor& reactor() const { return reactor_; }
   const Hub& hub() const { return hub_; }
   void restore(const std::string& room, Message message) { hub_.restore(room, std::move(message)); }
+  // The number of the door, which is added if it is new. REQUIRES fewer than doors_max others.
+  DoorId number_of(const Door& door);
+  const Door& door(DoorId number) const { return *doors_[number]; }
   void add(ChatShard& shard) { shards_.push_back({&shard, {}, {}, 0}); }
 
   // THREAD: the hub's reactor. May be called while it is at work: then it comes next.
@@ -60,14 +64,16 @@ class HubRunner final : private HubEvents {
   void publish();
   void count_gone(PartReason why, std::size_t members_before);
   bool is_behind() const;
-  SharedBuffer written(const Event& event);
+  void broadcast(DoorId door, RoomId room, MemberId except, const Event& event);
+  SharedBuffer written(DoorId door, const Event& event);
 
   ServiceOptions options_;
   Reactor& reactor_;
   Hub hub_;
   std::vector<ShardState> shards_;
-  // How many members of a room are on each shard: who has nobody there is told nothing.
-  std::unordered_map<RoomId, std::vector<std::uint32_t>> present_;
+  std::vector<const Door*> doors_;
+  // How many of an audience are on each shard: who has nobody there is told nothing.
+  std::unordered_map<AudienceId, std::vector<std::uint32_t>> present_;
   Requests inbox_;
   // What members sent after a password, until it has been looked at: at most in_flight_max each.
   std::unordered_map<MemberId, Requests> held_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/hub_runner.hpp"
 #include "src/chat/service/session.hpp"
 #include "src/chat/service/shard.hpp"
@@ -11,17 +10,17 @@
 namespace tern::chat {
 namespace {
 
-// The door for people: lines.
-class LineDoor final : public Protocol {
+// What comes through one door on one reactor.
+class DoorProtocol final : public Protocol {
  public:
-  explicit LineDoor(ChatShard& shard) : shard_(shard) {}
+  DoorProtocol(ChatShard& shard, DoorId door) : shard_(shard), door_(door) {}
 
  private:
   static Session* session_of(const Connection& connection) {
     return static_cast<Session*>(connection.user_data);
   }
 
-  void opened(Connection& connection) override { shard_.open(connection); }
+  void opened(Connection& connection) override { shard_.open(connection, door_); }
   void received(Connection& connection, std::span<const std::byte> bytes) override {
     session_of(connection)->received({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
@@ -32,6 +31,7 @@ class LineDoor final : public Protocol {
   }
 
   ChatShard& shard_;
+  const DoorId door_;
 };
 
 }  // namespace
@@ -49,8 +49,9 @@ ChatShard& Service::shard_on(Reactor& reactor) {
   return *shards_.back();
 }
 
-std::unique_ptr<Protocol> Service::door(Reactor& reactor) {
-  return std::make_unique<LineDoor>(shard_on(reactor));
+std::unique_ptr<Protocol> Service::protocol(Reactor& reactor, const Door& door) {
+  ChatShard& shard = shard_on(reactor);
+  return std::make_unique<DoorProtocol>(shard, runner_->number_of(door));
 }
 
 void Service::drain() {

@@ -10,7 +10,8 @@
 //     └──────────────────────────┘      └──────────────────────────┘
 //
 //   The hub lives on one reactor, the first. A shard on each reactor knows the connections there
-//   and which of them are in which room; it reads lines, and sends what the hub says. Everything
+//   and which of them are in which room; it reads commands through doors, and sends
+//   what the hub says. Everything
 //   that a member does goes to the hub as a value, so there is one order of everything (hub.hpp);
 //   what follows from it goes to each reactor that has somebody to hear it, in that order. The
 //   fan-out, which is nearly all of the work, is done by the reactors side by side. Nothing is
@@ -24,7 +25,7 @@
 //   deliveries. So a reactor that cannot keep up slows down those who talk, and no mailbox grows.
 //
 //   OWNERSHIP  Must outlive the reactors (and so a Server declared after it).
-//   THREAD     Construct, door() and end() while no reactor runs; drain() from any.
+//   THREAD     Construct, protocol() and end() while no reactor runs; drain() from any.
 #pragma once
 
 #include <array>
@@ -42,6 +43,7 @@
 
 namespace tern::chat {
 
+class Door;
 class HubRunner;
 class ChatShard;
 
@@ -106,15 +108,15 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  // The line door on a reactor, to be listened with. The first reactor that is given one gets the
-  // hub. At most 65,535 reactors.
-  std::unique_ptr<Protocol> door(Reactor& reactor);
+  // For members who come through this door to a reactor, to be listened with. The first reactor
+  // that is given one gets the hub. At most 65,535 reactors and 16 doors; a door outlives them.
+  std::unique_ptr<Protocol> protocol(Reactor& reactor, const Door& door);
   // Tells everybody that the server is going down, and disconnects them; who comes later likewise.
   void drain();
   // The reactors do not run any more and are about to be destroyed: nothing is posted any more.
   void end();
 
-  // Before the reactors run, after the first door(): a line of history from an earlier run.
+  // Before the reactors run, after the first protocol(): a line of history from an earlier run.
   void restore(const std::string& room, Message message);
   // Any thread. Takes new limits, times and names. The number of members, the journal, the
   // passwords and the clock stay as they are. `done` is called on a reactor, once all is in force.

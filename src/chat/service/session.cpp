@@ -6,19 +6,24 @@
 
 namespace tern::chat {
 
-Session::Session(ChatShard& shard, Connection& connection, MemberId id)
-    : shard_(shard), connection_(connection), id_(id), last_line_(shard.reactor().now()) {}
+Session::Session(ChatShard& shard, const Door& door, Connection& connection, MemberId id)
+    : shard_(shard),
+      door_(door),
+      connection_(connection),
+      id_(id),
+      reader_(door.make_reader()),
+      last_command_(shard.reactor().now()) {}
 
-std::vector<Session::Place>::iterator Session::place_in(RoomId room) {
+std::vector<Session::Place>::iterator Session::place_in(AudienceId audience) {
   return std::find_if(places.begin(), places.end(),
-                      [room](const Place& place) { return place.room == room; });
+                      [audience](const Place& place) { return place.audience == audience; });
 }
 
 // --- in ---
 
 void Session::received(std::string_view bytes) {
   if (state_ != State::talking) return;
-  reader_.feed(bytes);
+  reader_->feed(bytes);
   pump();
 }
 
@@ -51,28 +56,17 @@ void Session::pump() {
   if (!requests.empty()) shard_.submit(std::move(requests));
 }
 
-// False: there is no whole line, or none that says anything.
+// False: what has come is no whole command.
 bool Session::next_command(Command& command) {
-  using Got = support::LineReader::Got;
-  std::string_view line;
-  for (;;) {
-    Got got = reader_.next(line);
-    if (got == Got::nothing && input_ended_) {
-      got = reader_.finish(line);
-      if (got == Got::nothing) {  // its end is its farewell
-        command = {.kind = Command::Kind::quit};
-        return true;
-      }
+  if (!reader_->next(command)) {
+    if (!input_ended_) return false;
+    if (!reader_->finish(command)) {  // its end is its farewell
+      command = {.kind = Command::Kind::quit};
+      return true;
     }
-    if (got == Got::nothing) return false;
-    if (got == Got::too_long) {
-      command = too_long_line();
-      break;
-    }
-    if (parse_line(line, command)) break;
   }
   const Time now = shard_.reactor().now();
-  last_line_ = now;
+  last_command_ = now;
   bucket_.take(shard_.options().flood, now);
   return true;
 }
@@ -87,7 +81,7 @@ bool Session::may_go_on() {
   if (bucket_.is_full(now)) slowed_since_ = {};
   if (!rate.is_limited() || bucket_.wait(rate, now) == Duration::zero()) return true;
   // Without anything to read nothing has to wait.
-  if (reader_.held_bytes() == 0 && !input_ended_) return false;
+  if (reader_->held_bytes() == 0 && !input_ended_) return false;
   wait_for_token(now);
   return false;
 }
@@ -97,8 +91,7 @@ void Session::wait_for_token(Time now) {
   waits_ = true;
   if (slowed_since_ == Time{}) {
     slowed_since_ = now;
-    const auto text = notice_line("slow down: your lines wait for their turn");
-    deliver(SharedBuffer::copy_of(text), false);
+    deliver(Notice::slow_down, false);
   }
   const bool out_of_patience =
       options.flood_patience > Duration::zero() && now - slowed_since_ >= options.flood_patience;
@@ -124,17 +117,23 @@ void Session::deliver(const SharedBuffer& buffer, bool is_presence) {
   connection_.send(buffer);
 }
 
+void Session::deliver(Notice notice, bool is_presence) {
+  std::string text;
+  door_.write_notice(notice, text);
+  deliver(SharedBuffer::copy_of(text), is_presence);
+}
+
 void Session::check_timeouts(Time now) {
   if (state_ == State::leaving) return;
   const ServiceOptions& options = shard_.options();
   const auto is_due = [now](Duration limit, Time since) {
     return limit > Duration::zero() && now - since >= limit;
   };
-  if (is_due(options.idle_timeout, last_line_)) {
+  if (is_due(options.idle_timeout, last_command_)) {
     return disconnect(PartReason::idle);
   }
   if (is_due(options.ping_interval, connection_.last_activity())) {
-    deliver(SharedBuffer::copy_of(notice_line("ping")), true);
+    deliver(Notice::ping, true);
   }
 }
 
@@ -146,13 +145,18 @@ void Session::dismiss() {
 
 void Session::disconnect(PartReason why) {
   if (state_ == State::leaving) return;
-  say_goodbye(row_of(why).farewell);
+  std::string text;
+  door_.write_farewell(why, text);
+  connection_.send(text);
+  leave();
   shard_.submit({{.kind = Request::Kind::gone, .member = id_, .why = why}});
 }
 
-void Session::say_goodbye(std::string_view text) {
+void Session::drain() {
   if (state_ == State::leaving) return;
-  connection_.send(notice_line(text));
+  std::string text;
+  door_.write_notice(Notice::going_down, text);
+  connection_.send(text);
   leave();
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/session.hpp"
 
 namespace tern::chat {
@@ -13,7 +12,7 @@ tern::Limits connection_limits(const ServiceOptions& options) {
   limits.output_high_bytes = options.output_soft_bytes;
   limits.output_low_bytes = options.output_soft_bytes / 4;
   // A session ends before that, with a reason for its reader.
-  limits.output_bytes_max = options.output_hard_bytes + 2 * line_bytes_max;
+  limits.output_bytes_max = options.output_hard_bytes + notice_bytes_max;
   limits.idle_timeout = Duration::zero();  // members may listen for hours
   return limits;
 }
@@ -31,19 +30,19 @@ ChatShard::ChatShard(std::size_t index, const ServiceOptions& options, Reactor& 
 
 ChatShard::~ChatShard() = default;
 
-void ChatShard::open(Connection& connection) {
-  const MemberId id = member_id(index_, ++members_made_);
-  auto session = std::make_unique<Session>(*this, connection, id);
+void ChatShard::open(Connection& connection, DoorId door) {
+  const MemberId id = member_id(index_, door, ++members_made_);
+  auto session = std::make_unique<Session>(*this, runner_.door(door), connection, id);
   connection.user_data = session.get();
   connection.set_limits(limits_);
   Session& opened = *sessions_.emplace(id, std::move(session)).first->second;
   start_sweeping();
-  if (is_draining_) return opened.say_goodbye(going_down);
+  if (is_draining_) return opened.drain();
   submit({{.kind = Request::Kind::arrive, .member = id}});
 }
 
 void ChatShard::close(Session& session) {
-  while (!session.places.empty()) exit(session, session.places.back().room);
+  while (!session.places.empty()) exit(session, session.places.back().audience);
   const MemberId id = session.id();
   const bool is_news = !session.hub_has_let_go();
   sessions_.erase(id);
@@ -65,7 +64,7 @@ void ChatShard::apply(const Deliveries& deliveries) {
 }
 
 void ChatShard::apply(const Delivery& delivery) {
-  if (delivery.kind == Delivery::Kind::to_room) return to_room(delivery);
+  if (delivery.kind == Delivery::Kind::to_audience) return to_audience(delivery);
   const auto it = sessions_.find(delivery.member);
   if (it == sessions_.end()) return;  // it has left meanwhile
   Session& session = *it->second;
@@ -73,21 +72,21 @@ void ChatShard::apply(const Delivery& delivery) {
     case Delivery::Kind::to_member:
       return session.deliver(delivery.buffer, false);
     case Delivery::Kind::enter:
-      return enter(session, delivery.room);
+      return enter(session, delivery.audience);
     case Delivery::Kind::exit:
-      return exit(session, delivery.room);
+      return exit(session, delivery.audience);
     case Delivery::Kind::dismiss:
       return session.dismiss();
     case Delivery::Kind::acknowledge:
       return session.acknowledge(delivery.count);
-    case Delivery::Kind::to_room:
+    case Delivery::Kind::to_audience:
       return;
   }
 }
 
-void ChatShard::to_room(const Delivery& delivery) {
-  const auto it = rooms_.find(delivery.room);
-  if (it == rooms_.end()) return;
+void ChatShard::to_audience(const Delivery& delivery) {
+  const auto it = audiences_.find(delivery.audience);
+  if (it == audiences_.end()) return;
   deliveries_.fetch_add(it->second.size(), std::memory_order_relaxed);
   // Nobody leaves the list meanwhile: connections end in a turn of their own.
   for (Session* session : it->second) {
@@ -96,23 +95,23 @@ void ChatShard::to_room(const Delivery& delivery) {
   }
 }
 
-void ChatShard::enter(Session& session, RoomId room) {
-  std::vector<Session*>& list = rooms_[room];
-  session.places.push_back({room, list.size()});
+void ChatShard::enter(Session& session, AudienceId audience) {
+  std::vector<Session*>& list = audiences_[audience];
+  session.places.push_back({audience, list.size()});
   list.push_back(&session);
 }
 
-void ChatShard::exit(Session& session, RoomId room) {
-  const auto place = session.place_in(room);
+void ChatShard::exit(Session& session, AudienceId audience) {
+  const auto place = session.place_in(audience);
   if (place == session.places.end()) return;
-  const auto it = rooms_.find(room);
+  const auto it = audiences_.find(audience);
   std::vector<Session*>& list = it->second;
   Session* last = list.back();
   list[place->index] = last;
-  last->place_in(room)->index = place->index;
+  last->place_in(audience)->index = place->index;
   list.pop_back();
   session.places.erase(place);
-  if (list.empty()) rooms_.erase(it);
+  if (list.empty()) audiences_.erase(it);
 }
 
 // --- time, and the end ---
@@ -143,7 +142,7 @@ void ChatShard::reconfigure(const ServiceOptions& options) {
 
 void ChatShard::drain() {
   is_draining_ = true;
-  for (const auto& [id, session] : sessions_) session->say_goodbye(going_down);
+  for (const auto& [id, session] : sessions_) session->drain();
 }
 
 }  // namespace tern::chat

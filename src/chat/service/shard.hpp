@@ -1,4 +1,5 @@
-// ChatShard: the members on one reactor, and which of them are in which room.
+// ChatShard: the members on one reactor, and which of them hear what: they came to a room through a
+// door.
 //
 //   THREAD  its reactor's, but for post_to_hub() from the hub's tasks there.
 #pragma once
@@ -35,7 +36,8 @@ class ChatShard {
   std::uint64_t deliveries() const { return deliveries_.load(std::memory_order_relaxed); }
   bool is_draining() const { return is_draining_; }
 
-  void open(Connection& connection);
+  // A member that came through the door of this number.
+  void open(Connection& connection, DoorId door);
   void close(Session& session);
   void apply(const Deliveries& deliveries);
   void submit(Requests requests);
@@ -52,9 +54,9 @@ class ChatShard {
 
  private:
   void apply(const Delivery& delivery);
-  void to_room(const Delivery& delivery);
-  void enter(Session& session, RoomId room);
-  void exit(Session& session, RoomId room);
+  void to_audience(const Delivery& delivery);
+  void enter(Session& session, AudienceId audience);
+  void exit(Session& session, AudienceId audience);
   void sweep();
   void start_sweeping();
 
@@ -64,7 +66,7 @@ class ChatShard {
   Reactor& reactor_;
   HubRunner& runner_;
   std::unordered_map<MemberId, std::unique_ptr<Session>> sessions_;
-  std::unordered_map<RoomId, std::vector<Session*>> rooms_;
+  std::unordered_map<AudienceId, std::vector<Session*>> audiences_;
   std::uint64_t members_made_ = 0;
   std::atomic<std::uint64_t> deliveries_{0};
   CallbackTimer sweep_timer_;

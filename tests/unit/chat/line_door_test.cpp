@@ -21,7 +21,7 @@ Command parsed(std::string_view line) {
 
 std::string written(const Event& event) {
   std::string text;
-  format_lines(event, text);
+  LineDoor().write(event, text);
   return text;
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("chat lines: what is wrong is answered with what would be right") {
     CHECK(command.kind == Command::Kind::answer);
     CHECK(command.text == row.answer);
   }
-  CHECK(too_long_line(4096).text ==
+  CHECK(too_long_line().text ==
         "!! that was not sent: a line has at most 4096 bytes; send it in parts\n");
   // A long word is not sent back whole, and not cut inside a character.
   const std::string answer = parsed("/" + std::string(39, 'x') + "\xe2\x82\xac!!").text;

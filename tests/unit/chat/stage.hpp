@@ -38,6 +38,7 @@ class Stage final : public HubEvents {
     return text;
   }
 
+  LineDoor door;
   Hub hub;
   std::map<MemberId, std::string> heard;
   std::map<RoomId, std::set<MemberId>> rooms;
@@ -47,11 +48,11 @@ class Stage final : public HubEvents {
  private:
   void send_to(MemberId member, const Event& event) override {
     CHECK_FALSE(gone.contains(member));
-    format_lines(event, heard[member]);
+    door.write(event, heard[member]);
   }
   void broadcast(RoomId room, MemberId except, const Event& event) override {
     for (const MemberId member : rooms[room]) {
-      if (member != except) format_lines(event, heard[member]);
+      if (member != except) door.write(event, heard[member]);
     }
   }
   void entered(RoomId room, MemberId member) override { CHECK(rooms[room].insert(member).second); }

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/password_checker.hpp"
 #include "src/chat/service/service.hpp"
 #include "src/chat/store/journal_file.hpp"
@@ -127,11 +128,11 @@ class Chat final : public Application {
   }
 
   std::unique_ptr<Protocol> protocol(std::size_t, Reactor& reactor) override {
-    auto door = service_->door(reactor);
+    auto protocol = service_->protocol(reactor, line_door_);
     if (journal_ != nullptr && !std::exchange(is_loaded_, true)) {  // before anybody comes
       load_journal(*journal_, *service_);
     }
-    return door;
+    return protocol;
   }
 
   void add_metrics(MetricsText& text) const override { tool::add_metrics(*service_, text); }
@@ -181,6 +182,7 @@ class Chat final : public Application {
   ChatOptions& options_;
   const OptionTexts given_;  // on the command line and in the environment
   OptionTexts said_;         // and in the file, at the start
+  const chat::LineDoor line_door_;
   chat::PasswordChecker passwords_;
   std::unique_ptr<chat::JournalFile> journal_;
   std::optional<chat::Service> service_;

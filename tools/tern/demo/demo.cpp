@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/service.hpp"
 #include "tern/tls_certificates.hpp"
 #include "tools/tern/cli/address.hpp"
@@ -89,7 +90,7 @@ class Demo final : public EchoApplication {
 
  private:
   std::unique_ptr<Protocol> protocol(std::size_t address, Reactor& reactor) override {
-    return address == chat_position ? chat_.door(reactor)
+    return address == chat_position ? chat_.protocol(reactor, line_door_)
                                     : EchoApplication::protocol(address, reactor);
   }
   std::string greeting(const std::vector<Endpoint>& bound) override {
@@ -100,6 +101,7 @@ class Demo final : public EchoApplication {
 
   ServeOptions options_;
   std::string fingerprint_;
+  const chat::LineDoor line_door_;
   chat::Service chat_{{}};
 };
 

@@ -13,30 +13,35 @@
 //             -- ...                   the server, to you alone
 //             !! ...                   that was not possible, and what would be right
 //
-//   Pure: bytes in, commands out; events in, bytes out.
+//   Pure but for its readers: bytes in, commands out; events in, bytes out.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
-#include "src/chat/hub/hub.hpp"
+#include "src/chat/doors/door.hpp"
 
 namespace tern::chat {
 
 inline constexpr std::size_t line_bytes_max = 4096;  // without its end
 
+class LineDoor final : public Door {
+ public:
+  std::unique_ptr<DoorReader> make_reader() const override;
+  // As one line or more.
+  void write(const Event& event, std::string& out) const override;
+  void write_notice(Notice notice, std::string& out) const override;
+  void write_farewell(PartReason reason, std::string& out) const override;
+};
+
 // False for an empty line. What is no good command comes back as Command::Kind::answer with the
 // line that says so.
 bool parse_line(std::string_view line, Command& command);
-// The answer to an over-long line.
-Command too_long_line(std::size_t bytes_max = line_bytes_max);
-
-// Appends the event as one line or more.
-void format_lines(const Event& event, std::string& out);
+// The answer to a line that is longer than line_bytes_max.
+Command too_long_line();
 // What the longest event has as lines, within these limits.
 std::size_t answer_bytes_max(const HubLimits& limits);
-// "-- text\n", for what the door itself has to say.
-std::string notice_line(std::string_view text);
 
 }  // namespace tern::chat

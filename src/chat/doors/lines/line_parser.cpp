@@ -1,3 +1,4 @@
+// Lines as commands: the incoming half of the line door.
 #include "src/chat/doors/lines/line_door.hpp"
 
 #include <algorithm>
@@ -155,11 +156,9 @@ bool parse_line(std::string_view line, Command& command) {
   return true;
 }
 
-Command too_long_line(std::size_t bytes_max) {
-  return wrong("that was not sent: a line has at most " + std::to_string(bytes_max) +
+Command too_long_line() {
+  return wrong("that was not sent: a line has at most " + std::to_string(line_bytes_max) +
                " bytes; send it in parts");
 }
-
-std::string notice_line(std::string_view text) { return "-- " + std::string(text) + "\n"; }
 
 }  // namespace tern::chat

@@ -201,7 +201,7 @@ void format_you_joined(const Event& event, std::string& out) {
 
 }  // namespace
 
-void format_lines(const Event& event, std::string& out) {
+void LineDoor::write(const Event& event, std::string& out) const {
   switch (event.kind) {
     case Event::Kind::welcome:
       return append(out, "-- welcome, you are ", event.actor,
