@@ -1,6 +1,6 @@
 // Rule 8: accepting survives exhaustion and vanishing clients, and does not spin.
-#include "tests/contract/contract_case.hpp"
-#include "tests/contract/resources.hpp"
+#include "tests/contract/support/contract_case.hpp"
+#include "tests/contract/support/resources.hpp"
 
 namespace tern::test {
 

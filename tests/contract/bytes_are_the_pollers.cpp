@@ -1,5 +1,5 @@
 // Rule 1: received bytes are valid until the next next(), and the poller's buffer is all there is.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 

@@ -3,7 +3,7 @@
 #include <map>
 #include <vector>
 
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 namespace {

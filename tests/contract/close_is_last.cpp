@@ -4,7 +4,7 @@
 // a forgotten end is freed memory, which the address sanitizer watches.
 #include <set>
 
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 

@@ -1,5 +1,5 @@
 // Closing and stopping against what finishes at the same time, in great numbers.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 

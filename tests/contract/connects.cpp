@@ -1,5 +1,5 @@
 // connect(): one completion, whatever becomes of it.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 

@@ -1,5 +1,5 @@
 // Datagram channels: whole, truncated, empty, refused and bounced ones; none ends the socket.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 namespace {

@@ -6,7 +6,7 @@
 // of a channel does not depend on time. Run with TERN_TEST_SEED to see another script.
 #include <array>
 
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 namespace {

@@ -1,7 +1,7 @@
 // Duplicated descriptors against the poller. POSIX only: elsewhere a socket has one handle.
 #include <unistd.h>
 
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 

@@ -1,5 +1,5 @@
 // Rule 3: an empty receive is the end: once, after every byte, and sending still works.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 #include "tests/support/temporary_path.hpp"
 
 namespace tern::test {

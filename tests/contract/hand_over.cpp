@@ -2,7 +2,7 @@
 // run on another, ended on a third, as a server's are.
 #include <thread>
 
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 namespace {

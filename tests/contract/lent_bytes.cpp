@@ -1,5 +1,5 @@
 // Rule 2 for bytes in hand: where the poller lends them, they may be sent from where they lie.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 namespace {

@@ -2,7 +2,7 @@
 //
 // `Owner::completed` of a test's End only counts that it was called, and Loop looks at the count
 // after every call it makes.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 

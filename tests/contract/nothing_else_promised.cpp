@@ -1,7 +1,7 @@
 // Rule 9: no exact wake time, but never an early one; and what wait() does promise.
 #include <limits>
 
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 namespace {

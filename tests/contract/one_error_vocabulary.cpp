@@ -1,5 +1,5 @@
 // Rule 10: the same peers give the same std::errc on every backend.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 #include "tests/support/temporary_path.hpp"
 
 namespace tern::test {

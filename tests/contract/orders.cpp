@@ -1,5 +1,5 @@
 // Standing orders: given, given twice, withdrawn, given again, in great numbers.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 

@@ -1,5 +1,5 @@
 // The set-up calls: addresses, ports, restarts, options.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 #include "tests/support/socket_options.hpp"
 #include "tests/support/temporary_path.hpp"
 

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 namespace {

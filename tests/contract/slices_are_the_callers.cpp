@@ -1,5 +1,5 @@
 // Rule 2: offered slices are the caller's; what is taken, and when, is told exactly once.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 namespace {

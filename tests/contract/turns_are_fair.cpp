@@ -1,5 +1,5 @@
 // Rule 6: endless input gets one receive per turn, and a turn ends.
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 namespace {

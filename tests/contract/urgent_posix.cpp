@@ -2,7 +2,7 @@
 // by a raw call on a socket's descriptor; a simulated network has neither.
 #include <sys/socket.h>
 
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 

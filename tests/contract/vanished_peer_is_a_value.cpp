@@ -1,6 +1,6 @@
 // Rule 7: a peer that vanishes is an error value; no signal, no exception, no lost descriptor.
-#include "tests/contract/contract_case.hpp"
-#include "tests/contract/resources.hpp"
+#include "tests/contract/support/contract_case.hpp"
+#include "tests/contract/support/resources.hpp"
 #include "tests/support/temporary_path.hpp"
 
 namespace tern::test {

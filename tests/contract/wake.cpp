@@ -2,7 +2,7 @@
 #include <atomic>
 #include <thread>
 
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 namespace tern::test {
 

@@ -6,7 +6,7 @@
 // network in the manner of a readiness kernel and on one in the manner of a completion kernel.
 // Nothing sleeps: a case steps the reactor until what it waits for is there, or fails.
 //
-// What a Stage is built for is decided by the linker, so that a case is compiled once for all cores:
+// What a Stage is built for is decided by the linker, so that a case is compiled once for all:
 //
 //   stage_core.cpp                        the core, compiled once for each
 //   stage_kernel.cpp, stage_simulated.cpp the worlds that a case runs in

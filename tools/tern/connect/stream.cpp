@@ -26,8 +26,8 @@ class StreamSession final : public ConnectSession, private Protocol {
       : ConnectSession(reactor, settings),
         quit_(settings.quit_word),
         recheck_timer_([this] { give_back(); }) {
-    // The queue is bounded by what StdinReader hands over. A watermark would stop our receiving, and
-    // with an echo server, which stops for the same reason, both would wait for ever.
+    // The queue is bounded by what StdinReader hands over. A watermark would stop our receiving,
+    // and with an echo server, which stops for the same reason, both would wait for ever.
     limits_.output_high_bytes = limits_.output_bytes_max = std::numeric_limits<std::size_t>::max();
     limits_.idle_timeout = Duration::zero();
     limits_.handshake_timeout = settings.connect_timeout;

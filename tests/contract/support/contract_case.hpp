@@ -17,7 +17,7 @@
 #include <string_view>
 
 #include "backends/simulated/canary.hpp"
-#include "tests/contract/worlds.hpp"
+#include "tests/contract/support/worlds.hpp"
 #include "tests/support/case.hpp"
 #include "tests/support/loop.hpp"
 #include "tests/support/pattern.hpp"

@@ -1,4 +1,4 @@
-#include "tests/contract/worlds.hpp"
+#include "tests/contract/support/worlds.hpp"
 
 #include <chrono>
 

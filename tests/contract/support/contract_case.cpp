@@ -1,4 +1,4 @@
-#include "tests/contract/contract_case.hpp"
+#include "tests/contract/support/contract_case.hpp"
 
 #include "tests/contract/exceptions.hpp"
 

@@ -1,4 +1,4 @@
-#include "tests/contract/resources.hpp"
+#include "tests/contract/support/resources.hpp"
 
 #include "backends/simulated/canary.hpp"
 #include "backends/simulated/simulated.hpp"
