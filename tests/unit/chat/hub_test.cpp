@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "tests/unit/chat/stage.hpp"
+#include "tests/unit/chat/hub_fixture.hpp"
 
 using namespace tern::chat;
 using Kind = Command::Kind;

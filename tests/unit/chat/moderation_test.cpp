@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "tests/unit/chat/stage.hpp"
+#include "tests/unit/chat/hub_fixture.hpp"
 
 using namespace tern::chat;
 

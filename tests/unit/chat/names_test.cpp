@@ -4,7 +4,7 @@
 #include <string>
 
 #include "src/chat/hub/names.hpp"
-#include "tests/unit/chat/stage.hpp"
+#include "tests/unit/chat/hub_fixture.hpp"
 
 using namespace tern::chat;
 
