@@ -1,4 +1,4 @@
-// Stage: the hub without any door, and what each member hears.
+// HubFixture: the hub without any door, and what each member hears.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -14,9 +14,9 @@
 namespace tern::chat {
 
 // Plays the doors: keeps what each member is told, as lines.
-class Stage final : public HubEvents {
+class HubFixture final : public HubEvents {
  public:
-  explicit Stage(const HubLimits& limits = {}) : hub(limits, *this) {}
+  explicit HubFixture(const HubLimits& limits = {}) : hub(limits, *this) {}
 
   void arrive(MemberId member, const std::string& name) {
     hub.arrive(member);
