@@ -44,6 +44,7 @@ class PollerOf final : public AnyPoller {
 
 template <is_poller P>
 const Backend& backend_of() {
+  using Sockets = typename P::Sockets;
   static constexpr Backend backend = {
       .name = P::name,
       .make_poller = [](const PollerOptions& options) -> std::unique_ptr<AnyPoller> {
