@@ -34,10 +34,15 @@ JsonWriter& JsonWriter::add(std::string_view key, std::string_view value) {
 }
 
 JsonWriter& JsonWriter::add(std::string_view key, double value) {
-  // The shortest text that reads back as the same number.
   if (!std::isfinite(value)) return add_raw(key, "null");
+  // The shortest text that reads back as the same number, with an exponent where people expect one.
+  const double size = std::abs(value);
+  const bool is_plain = size == 0 || (size >= 1e-4 && size < 1e16);
   std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  char* const last = text.data() + text.size();
+  const auto end =
+      is_plain ? std::to_chars(text.data(), last, value, std::chars_format::fixed).ptr
+               : std::to_chars(text.data(), last, value, std::chars_format::scientific).ptr;
   return add_raw(key, {text.data(), static_cast<std::size_t>(end - text.data())});
 }
 

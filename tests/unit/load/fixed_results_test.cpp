@@ -80,7 +80,7 @@ warning     the loader is at its own limit: a faster server would look the same.
   "connections_opened": 50,
   "duration_s": 2.5,
   "messages": 1000000,
-  "messages_per_second": 4e+05,
+  "messages_per_second": 400000,
   "megabytes_per_second": 25.6,
   "latency_us": {
     "p50": 250.111,
@@ -200,7 +200,7 @@ loader      1.50 us of CPU a message, 60 % of the time of its 2 threads
   "connections_opened": 50,
   "duration_s": 2.5,
   "messages": 1000000,
-  "messages_per_second": 4e+05,
+  "messages_per_second": 400000,
   "megabytes_per_second": 25.6,
   "latency_us": {
     "p50": 250.111,
@@ -309,7 +309,7 @@ loader      1.50 us of CPU a message, 60 % of the time of its 1 thread
   "connections_opened": 50,
   "duration_s": 2.5,
   "messages": 1000000,
-  "messages_per_second": 4e+05,
+  "messages_per_second": 400000,
   "megabytes_per_second": 25.6,
   "latency_us": {
     "p50": 250.111,

@@ -41,7 +41,7 @@ LoadOutcome some_outcome() {
 }
 
 TEST_CASE("json writer: objects, texts and numbers") {
-  support::JsonWriter json;
+  tern::support::JsonWriter json;
   json.open()
       .add("text", "a \"quoted\" \\ line\nand \x01")
       .add("whole", 18'446'744'073'709'551'615U)
