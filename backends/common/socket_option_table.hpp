@@ -2,8 +2,9 @@
 // what tries them in tests is made from this list.
 //
 //   INVARIANTS  Each member of SocketOptions has one row, in the order of SocketOption. Accepted
-//               sockets inherit what their listener was given, on every system: nothing is set
-//               after an accept.
+//               sockets inherit what their listener was given: nothing is set after an accept.
+//               macOS is said to leave out keep-alive's idle time (xnu, tcp_input.c); nobody has
+//               run it there yet.
 #pragma once
 
 #include <array>
@@ -62,7 +63,10 @@ static_assert([] {
   for (std::size_t i = 0; i < socket_option_table.size(); ++i) {
     if (socket_option_table[i].option != static_cast<SocketOption>(i)) return false;
   }
-  return true;
+  // A member more has a name too few here, and no row.
+  [[maybe_unused]] const auto& [no_delay, keep_alive, receive_buffer, send_buffer, reuse_port] =
+      SocketOptions{};
+  return socket_option_table.size() == 5;
 }());
 
 }  // namespace tern

@@ -74,6 +74,8 @@ inline constexpr std::size_t close_reason_count = [] {
   while (!info_of(static_cast<CloseReason>(count)).name.empty()) ++count;
   return count;
 }();
+static_assert(close_reason_count == static_cast<std::size_t>(CloseReason::error) + 1,
+              "each reason has its case in info_of(), and `error` is the last");
 
 // The reason's name: "idle_timeout", ...
 TERN_API std::string_view to_string(CloseReason reason);

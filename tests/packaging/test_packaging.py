@@ -18,7 +18,7 @@ UNINSTALLED = os.environ['TERN_UNINSTALLED'].split(os.pathsep)
 CXX = os.environ.get('CXX', 'c++')
 # What is none of the library's business: the chat with its passwords, echo, HTTP and the other
 # helpers, the command.
-FOREIGN = re.compile(r'tern::(?:chat|protocols|support|tool)::|password_hash|is_password_of')
+FOREIGN = re.compile(r'tern::(?:chat|support|tool)::|password_hash|is_password_of')
 # Options of the surrounding test run must not reach the builds inside it.
 CLEAN = {name: value for name, value in os.environ.items()
          if name not in ('CXXFLAGS', 'LDFLAGS', 'DESTDIR', 'MAKEFLAGS')}

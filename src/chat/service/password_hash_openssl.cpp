@@ -31,6 +31,7 @@ using Bytes = std::vector<unsigned char>;
   if (ERR_SYSTEM_ERROR(code)) {
     throw std::system_error(ERR_GET_REASON(code), std::generic_category(), what);
   }
+  if (code == 0) throw std::system_error(std::make_error_code(std::errc::io_error), what);
   throw std::system_error(static_cast<int>(code), tls_category(), what);
 }
 

@@ -10,12 +10,11 @@
 //     └──────────────────────────┘      └──────────────────────────┘
 //
 //   The hub lives on one reactor, the first. A shard on each reactor knows the connections there
-//   and which of them are in which room; it reads commands through doors, and sends
-//   what the hub says. Everything
-//   that a member does goes to the hub as a value, so there is one order of everything (hub.hpp);
-//   what follows from it goes to each reactor that has somebody to hear it, in that order. The
-//   fan-out, which is nearly all of the work, is done by the reactors side by side. Nothing is
-//   shared.
+//   and which of them are in which room; it reads commands through doors, and sends what the hub
+//   says. Everything that a member does goes to the hub as a value, so there is one order of
+//   everything (hub.hpp); what follows from it goes to each reactor that has somebody to hear it,
+//   in that order. The fan-out, which is nearly all of the work, is done by the reactors side by
+//   side. Nothing is shared.
 //
 //   Nicknames and the lists of rooms and members are therefore simply the hub's: no reactor has to
 //   ask another one.

@@ -34,7 +34,6 @@ class ChatShard {
   std::size_t sessions() const { return sessions_.size(); }
   // Any thread.
   std::uint64_t deliveries() const { return deliveries_.load(std::memory_order_relaxed); }
-  bool is_draining() const { return is_draining_; }
 
   // A member that came through the door of this number.
   void open(Connection& connection, DoorId door);

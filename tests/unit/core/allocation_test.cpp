@@ -60,7 +60,7 @@ class PingPong final : public Protocol {
 
 TEST_CASE("allocation: none for a message, alone, in a batch, or passed through the queue") {
   for (const std::size_t pieces : {1U, 16U}) {
-    protocols::Echo echo;
+    tool::Echo echo;
     PingPong client(pieces);
     const Limits limits;
     Reactor reactor;

@@ -56,7 +56,7 @@ void send_until_taken(DatagramSocket& socket, std::string_view text, const Endpo
 }  // namespace
 
 CORE_CASE("datagrams: a batch is echoed to whom it came from, in order") {
-  protocols::DatagramEcho echo;
+  tool::DatagramEcho echo;
   Listening left;
   Listening right;
   Reactor reactor;

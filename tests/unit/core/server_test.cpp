@@ -17,7 +17,7 @@ using namespace tern::test;
 
 namespace {
 
-std::unique_ptr<Protocol> make_echo(Reactor&) { return std::make_unique<protocols::Echo>(); }
+std::unique_ptr<Protocol> make_echo(Reactor&) { return std::make_unique<tool::Echo>(); }
 
 // Some systems let many listen on a port and give everything to one of them; tern refuses that.
 bool can_share_ports() {
@@ -258,7 +258,7 @@ TEST_CASE("server: datagrams on each reactor") {
   ServerOptions options;
   options.workers = 2;
   Server server(options);
-  const auto make = [](Reactor&) { return std::make_unique<protocols::DatagramEcho>(); };
+  const auto make = [](Reactor&) { return std::make_unique<tool::DatagramEcho>(); };
   const Endpoint where = server.listen_datagrams(loopback(), make);
   CHECK(where.port() != 0);
   server.start();

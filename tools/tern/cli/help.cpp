@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cassert>
 #include <memory>
 #include <sstream>
 #include <utility>
@@ -93,7 +94,9 @@ std::string HelpFormatter::make_group(std::string group, bool is_positional,
 
 std::string_view meaning_of(ExitCode code) {
   const auto has_code = [code](const ExitMeaning& each) { return each.code == code; };
-  return std::find_if(exit_meanings.begin(), exit_meanings.end(), has_code)->meaning;
+  const auto found = std::find_if(exit_meanings.begin(), exit_meanings.end(), has_code);
+  assert(found != exit_meanings.end() && "each exit code has a row");
+  return found->meaning;
 }
 
 // The exit codes of processes that a signal ended, and its name.

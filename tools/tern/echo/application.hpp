@@ -9,10 +9,10 @@ namespace tern::tool {
 class EchoApplication : public Application {
  public:
   std::unique_ptr<Protocol> protocol(std::size_t, Reactor&) override {
-    return std::make_unique<protocols::Echo>();
+    return std::make_unique<Echo>();
   }
   std::unique_ptr<DatagramProtocol> datagram_protocol() override {
-    return std::make_unique<protocols::DatagramEcho>();
+    return std::make_unique<DatagramEcho>();
   }
 };
 

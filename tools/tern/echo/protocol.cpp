@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace tern::protocols {
+namespace tern::tool {
 
 void Echo::received(Connection& connection, std::span<const std::byte> bytes) {
   connection.send(bytes);
@@ -21,4 +21,4 @@ void DatagramEcho::received(DatagramSocket& socket, std::span<const Datagram> da
   }
 }
 
-}  // namespace tern::protocols
+}  // namespace tern::tool

@@ -10,7 +10,7 @@
 #include "tern/connection.hpp"
 #include "tern/datagram_socket.hpp"
 
-namespace tern::protocols {
+namespace tern::tool {
 
 class Echo final : public Protocol {
  public:
@@ -23,4 +23,4 @@ class DatagramEcho final : public DatagramProtocol {
   void received(DatagramSocket& socket, std::span<const Datagram> datagrams) override;
 };
 
-}  // namespace tern::protocols
+}  // namespace tern::tool

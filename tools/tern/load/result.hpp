@@ -208,7 +208,8 @@ struct LoadField {
 FieldValue value_of(const LoadField& field, const LoadRecord& record);
 
 inline constexpr std::array<std::string_view, 2> load_modes{"closed_loop", "open_loop"};
-inline constexpr std::array<std::string_view, 2> arrivals_names{"constant", "poisson"};  // Arrivals
+inline constexpr std::array<std::string_view, 2> arrivals_names{"constant", "poisson"};
+static_assert(static_cast<std::size_t>(Arrivals::poisson) + 1 == arrivals_names.size());
 
 template <auto member>
 FieldValue option(const LoadRecord& run) {
