@@ -71,7 +71,7 @@ class TwoDoors final : public Protocol {
         const Endpoint endpoint = loopback(static_cast<std::uint16_t>(7000 + 10 * i + j));
         protocols_.push_back(service_.protocol(*reactors_[i], doors[j]));
         listeners_.push_back(std::make_unique<Listener>(*reactors_[i], endpoint, *protocols_.back(),
-                                                        Limits{}, ListenerOptions{}));
+                                                        limits_, ListenerOptions{}));
         for (int k = 0; k < 2; ++k) arrive(endpoint, doors[j]);
       }
     }
@@ -106,7 +106,7 @@ class TwoDoors final : public Protocol {
   void arrive(const Endpoint& endpoint, const CountingDoor& door) {
     guests.push_back(std::make_unique<Guest>(Guest{&door}));
     Guest& guest = *guests.back();
-    guest.connection = &Connector(client_, *this, Limits{}, ConnectOptions{}).connect(endpoint);
+    guest.connection = &Connector(client_, *this, limits_, ConnectOptions{}).connect(endpoint);
     guest.connection->user_data = &guest;
   }
   void received(Connection& connection, std::span<const std::byte> bytes) override {
@@ -114,6 +114,7 @@ class TwoDoors final : public Protocol {
         ->heard.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
 
+  const Limits limits_;  // outlives whoever is given it
   Network network_;
   chat::Service service_{{}};
   std::vector<std::unique_ptr<Protocol>> protocols_;

@@ -12,7 +12,8 @@ namespace tern::test {
 
 struct AskFor {
   void operator()(bool& value) const { value = true; }
-  void operator()(std::optional<std::uint32_t>& bytes) const { bytes = 8192; }
+  // Neither this nor twice of it is any system's own standard.
+  void operator()(std::optional<std::uint32_t>& bytes) const { bytes = 10'240; }
   void operator()(std::optional<KeepAlive>& times) const {
     times = {std::chrono::seconds(30), std::chrono::seconds(5), 3};
   }
