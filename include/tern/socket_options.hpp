@@ -19,6 +19,8 @@ struct KeepAlive {
   std::chrono::seconds idle{60};      // silence before the first probe
   std::chrono::seconds interval{10};  // between probes
   std::uint32_t probes = 6;           // unanswered ones before the connection is reset; 1 to 127
+
+  friend bool operator==(const KeepAlive&, const KeepAlive&) = default;
 };
 
 struct SocketOptions {
@@ -36,6 +38,8 @@ struct SocketOptions {
   // sets it for its own reactors by itself; set here, other processes may share its ports as well.
   // Linux, FreeBSD and the simulated network. Elsewhere set-up fails with operation_not_supported.
   bool reuse_port = false;
+
+  friend bool operator==(const SocketOptions&, const SocketOptions&) = default;
 };
 
 struct ListenOptions {

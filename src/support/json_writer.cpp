@@ -40,9 +40,9 @@ JsonWriter& JsonWriter::add(std::string_view key, double value) {
   const bool is_plain = size == 0 || (size >= 1e-4 && size < 1e16);
   std::array<char, 32> text{};
   char* const last = text.data() + text.size();
-  const auto end =
-      is_plain ? std::to_chars(text.data(), last, value, std::chars_format::fixed).ptr
-               : std::to_chars(text.data(), last, value, std::chars_format::scientific).ptr;
+  const auto end = is_plain
+                       ? std::to_chars(text.data(), last, value, std::chars_format::fixed).ptr
+                       : std::to_chars(text.data(), last, value, std::chars_format::scientific).ptr;
   return add_raw(key, {text.data(), static_cast<std::size_t>(end - text.data())});
 }
 
