@@ -14,7 +14,9 @@
 //   worst one wake finds nothing.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "tern/timer.hpp"
@@ -67,5 +69,44 @@ class TimerWheel {
   std::array<std::uint64_t, levels> occupied_{};  // a bit for each slot
   std::array<std::array<Slot, slots_per_level>, levels> slots_;
 };
+
+// Setting a timer anew is done for each message of some servers: all of it is in line.
+
+inline std::uint64_t TimerWheel::tick_of(Time time) const {
+  if (time <= start_) return 0;
+  return static_cast<std::uint64_t>((time - start_).count()) >> tick_bits;
+}
+
+inline void TimerWheel::link(Timer& head, Timer& timer) {
+  timer.next_ = &head;
+  timer.previous_ = head.previous_;
+  head.previous_->next_ = &timer;
+  head.previous_ = &timer;
+}
+
+inline void TimerWheel::remove(Timer& timer) {
+  if (timer.next_ == nullptr) return;
+  timer.next_->previous_ = timer.previous_;
+  timer.previous_->next_ = timer.next_;
+  timer.next_ = timer.previous_ = nullptr;
+}
+
+inline void TimerWheel::insert(Timer& timer) {
+  place(timer);
+  earliest_ = std::min(earliest_, timer.deadline_);
+}
+
+inline void TimerWheel::place(Timer& timer) {
+  // What is overdue goes into the slot that is emptied next.
+  const std::uint64_t tick = std::max(tick_of(timer.deadline_), current_);
+  const std::uint64_t difference = tick ^ current_;
+  const unsigned level =
+      difference == 0 ? 0 : (static_cast<unsigned>(std::bit_width(difference)) - 1) / slot_bits;
+  const unsigned index = (tick >> (level * slot_bits)) & (slots_per_level - 1);
+  Slot& slot = slots_[level][index];
+  link(slot.head, timer);
+  slot.least = std::min(slot.least, timer.deadline_);
+  occupied_[level] |= std::uint64_t{1} << index;
+}
 
 }  // namespace tern
