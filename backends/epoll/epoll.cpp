@@ -76,7 +76,8 @@ Poller::~Poller() {
 }
 
 Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
-  const Channel channel = add(socket, owner);
+  const Channel channel = add(socket, owner, error);
+  if (!channel.valid()) return {};
   // A datagram socket tells of room after every datagram that left; it is asked only when full.
   const std::uint32_t events =
       socket.kind == SocketKind::stream ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI : EPOLLIN;

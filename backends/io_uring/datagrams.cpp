@@ -28,7 +28,7 @@ Datagram Poller::datagram_in(const std::byte* memory, int value) const {
 // All that is held, up to a batch; or the error that comes first.
 void Poller::deliver_datagrams(Slot& slot, Channel channel, Completion& completion) {
   slot.turn = turn_number_;
-  fill(completion, Operation::receive, slot, channel);
+  begin_completion(completion, Operation::receive, slot, channel, counters_);
   completion.datagrams = {};
   current_has_more_ = true;
   std::size_t count = 0;
@@ -49,38 +49,23 @@ void Poller::deliver_datagrams(Slot& slot, Channel channel, Completion& completi
   counters_.received_datagrams += count;
 }
 
-// A datagram that the kernel refuses is told and counts as taken. The bounce of an earlier one is
-// told once, and the present one tried again.
 std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams) {
-  Slot& sending = checked(channel);
+  Slot& sending = slots_.checked(channel);
   assert(!sending.is(Slot::wants(Operation::send)) && "at most one send per channel is unfinished");
-  std::size_t taken = 0;
-  bool retried = false;
-  while (taken < datagrams.size()) {
-    ++counters_.send_calls;
-    const int sent = batch_->send(sending.fd, datagrams.subspan(taken));
-    if (sent >= 0) {
-      for (const Datagram& each : datagrams.subspan(taken, static_cast<std::size_t>(sent))) {
-        counters_.sent_bytes += each.bytes.size();
-      }
-      counters_.sent_datagrams += static_cast<std::uint64_t>(sent);
-      taken += static_cast<std::size_t>(sent);
-      retried = false;
-      continue;
-    }
-    const int error = errno;
-    if (error == EINTR) continue;
-    if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM) {
-      ++counters_.would_blocks;
-      sending.set(Slot::wants(Operation::send));
-      change(sending, channel);
-      break;
-    }
-    tell(channel, Operation::send, error);
-    retried = error == ECONNREFUSED && !retried;
-    if (!retried) ++taken;
+  const DatagramsTaken taken = send_datagrams(
+      datagrams, counters_,
+      [this, &sending](std::span<const Datagram> rest) {
+        ++counters_.send_calls;
+        return batch_->send(sending.fd, rest);
+      },
+      posix::classify,
+      [this, channel](int error) { queue_completion(channel, Operation::send, error); });
+  if (taken.stopped_by != ErrorClass::none) {
+    ++counters_.would_blocks;
+    sending.set(Slot::wants(Operation::send));
+    change(sending, channel);
   }
-  return taken;
+  return taken.count;
 }
 
 }  // namespace tern::io_uring

@@ -9,20 +9,6 @@
 #include "backends/io_uring/mark.hpp"
 
 namespace tern::io_uring {
-namespace {
-
-// Not the socket's fault: the entry did not come to it, or was cancelled.
-bool is_passing(int errno_value) {
-  return errno_value == ECANCELED || errno_value == EINTR || errno_value == EAGAIN ||
-         errno_value == ENOMEM;
-}
-
-bool is_lack_of_room(int errno_value) {
-  return errno_value == EMFILE || errno_value == ENFILE || errno_value == ENOBUFS ||
-         errno_value == ENOMEM;
-}
-
-}  // namespace
 
 bool Poller::next(Completion& completion) {
   release_current();
@@ -59,14 +45,14 @@ bool Poller::finished(const Result& result, Completion& completion) {
   const Operation operation = operation_of(result.user_data);
   if ((result.user_data & cancellation) != 0) [[unlikely]] {
     // The operation was being worked on and may not end by itself: once more.
-    if (result.value != -EALREADY || !is_current(channel)) return false;
-    Slot& lively = slot(channel.index);
+    if (result.value != -EALREADY || !slots_.is_current(channel)) return false;
+    Slot& lively = slots_[channel.index];
     lively.clear(Slot::cancels(operation));
     change(lively, channel);
     return false;
   }
-  assert(is_current(channel) && "a result after the last one");
-  Slot& of = slot(channel.index);
+  assert(slots_.is_current(channel) && "a result after the last one");
+  Slot& of = slots_[channel.index];
   const bool is_last = (result.flags & IORING_CQE_F_MORE) == 0;
   if (is_last) of.clear(Slot::has(operation) | Slot::cancels(operation));
   if (of.is(Slot::closing)) [[unlikely]]
@@ -113,13 +99,13 @@ bool Poller::finished_closing(Slot& slot, Channel channel, const Result& result,
 }
 
 bool Poller::finished_accept(Slot& slot, Channel channel, int value, Completion& completion) {
-  if (value < 0 && (-value == ECANCELED || -value == EINTR)) return false;
+  if (value < 0 && posix::classify(-value) == ErrorClass::interrupted) return false;
   if (!slot.is(Slot::wants(Operation::accept))) {
     // A connection waits for the order; an error that nobody wants to hear does not.
     if (value >= 0) backlog_.push(slot, value, Buffers::none);
     return false;
   }
-  if (value < 0 && is_lack_of_room(-value)) {
+  if (value < 0 && is_lack_of_room(posix::classify(-value))) {
     // Trying again at once could only fail again.
     static constexpr Duration backoff = std::chrono::milliseconds(10);
     slot.set(Slot::backing_off);
@@ -131,7 +117,7 @@ bool Poller::finished_accept(Slot& slot, Channel channel, int value, Completion&
 }
 
 void Poller::deliver_accept(const Slot& slot, Channel channel, int value, Completion& completion) {
-  fill(completion, Operation::accept, slot, channel);
+  begin_completion(completion, Operation::accept, slot, channel, counters_);
   if (value < 0) {
     completion.error = posix::error_from(-value);
     completion.accepted = {};
@@ -142,7 +128,7 @@ void Poller::deliver_accept(const Slot& slot, Channel channel, int value, Comple
 
 bool Poller::finished_connect(Slot& slot, Channel channel, int value, Completion& completion) {
   int errno_value = std::max(-value, 0);
-  if (is_passing(errno_value)) {
+  if (is_passing(posix::classify(errno_value))) {
     // Not by us: the thread that the entry belonged to has ended. Connecting goes on without it.
     slot.set(Slot::connects);
     change(slot, channel);
@@ -154,7 +140,7 @@ bool Poller::finished_connect(Slot& slot, Channel channel, int value, Completion
   }
   slot.clear(Slot::wants(Operation::connect) | Slot::connects);
   drop_transfer(slot);
-  fill(completion, Operation::connect, slot, channel);
+  begin_completion(completion, Operation::connect, slot, channel, counters_);
   if (errno_value != 0) completion.error = posix::error_from(errno_value);
   return true;
 }
@@ -167,13 +153,13 @@ bool Poller::finished_send(Slot& slot, Channel channel, int value, Completion& c
     current_has_more_ = true;
     drop_transfer(slot);
   }
-  fill(completion, Operation::send, slot, channel);
+  begin_completion(completion, Operation::send, slot, channel, counters_);
   completion.count = 0;
   if (slot.kind == SocketKind::datagram) return true;  // there is room again
   if (value >= 0) [[likely]] {
     completion.count = static_cast<std::size_t>(value);
     counters_.sent_bytes += completion.count;
-  } else if (!is_passing(-value) && value != -ENOBUFS) {
+  } else if (!is_passing(posix::classify(-value))) {
     completion.error = posix::error_from(-value);
   }
   return true;
@@ -193,7 +179,7 @@ bool Poller::finished_receive(Slot& slot, Channel channel, const Result& result,
   }
   if (result.value < 0) [[unlikely]] {
     if (result.value == -ENOBUFS) buffers_of(slot).ran_out();
-    if (result.value == -ENOBUFS || is_passing(-result.value)) return false;
+    if (is_passing(posix::classify(-result.value))) return false;
     if (result.value == -EINVAL && slot.is(Slot::limited)) {
       has_receive_limit_ = false;  // an older kernel: this one, and all others, without
       return false;
@@ -208,7 +194,7 @@ bool Poller::finished_receive(Slot& slot, Channel channel, const Result& result,
   }
   backlog_.push(slot, result.value, buffer);
   if (slot.is(Slot::wants(Operation::receive))) {
-    enqueue(slot, channel, slot.turn == turn_number_ ? ready_ : turn_);
+    slot.turn == turn_number_ ? enqueue(slot, channel) : enqueue_now(slot, channel);
   }
   // Too much is held back, or receiving is stopped and this keeps a buffer.
   change(slot, channel);
@@ -217,7 +203,7 @@ bool Poller::finished_receive(Slot& slot, Channel channel, const Result& result,
 
 void Poller::deliver(Slot& slot, Channel channel, Held held, Completion& completion) {
   slot.turn = turn_number_;
-  fill(completion, Operation::receive, slot, channel);
+  begin_completion(completion, Operation::receive, slot, channel, counters_);
   if (held.value > 0) [[likely]] {
     const auto count = static_cast<std::size_t>(held.value);
     counters_.received_bytes += count;
@@ -237,26 +223,23 @@ void Poller::deliver(Slot& slot, Channel channel, Held held, Completion& complet
 }
 
 bool Poller::next_queued(Completion& completion) {
-  while (turn_at_ < turn_.size()) {
-    const Channel channel = turn_[turn_at_++];
-    if (!is_current(channel)) continue;
-    Slot& ready = slot(channel.index);
+  while (ready_.has_turn()) {
+    const Channel channel = ready_.take();
+    if (!slots_.is_current(channel)) continue;
+    Slot& ready = slots_[channel.index];
     ready.clear(Slot::queued);
     if (perform(ready, channel, completion)) return true;
   }
-  return next_told(completion);
+  return next_queued_completion(completion);
 }
 
-bool Poller::next_told(Completion& completion) {
-  while (told_left_ > 0) {
-    --told_left_;
-    const Told told = told_.front();
-    told_.erase(told_.begin());
-    if (!is_current(told.channel)) continue;
-    Slot& of = slot(told.channel.index);
-    if (of.is(Slot::closing)) continue;
-    fill(completion, told.operation, of, told.channel);
-    completion.error = told.error;
+bool Poller::next_queued_completion(Completion& completion) {
+  while (queue_.has_turn()) {
+    const QueuedCompletion queued = queue_.take();
+    const Slot* const of = slots_.find_open(queued.channel);
+    if (of == nullptr) continue;
+    begin_completion(completion, queued.operation, *of, queued.channel, counters_);
+    completion.error = queued.error;
     completion.count = 0;
     return true;
   }
@@ -265,22 +248,22 @@ bool Poller::next_told(Completion& completion) {
 
 // One thing that a slot has to tell beside results.
 bool Poller::perform(Slot& slot, Channel channel, Completion& completion) {
-  if (slot.is(Slot::closing)) {
+  if (slot.is_closing()) {
     if (slot.is(Slot::has_any)) return false;  // with the last result, then
-    fill(completion, Operation::close, slot, channel);
-    release(channel);
+    begin_completion(completion, Operation::close, slot, channel, counters_);
+    slots_.release(channel);
     return true;
   }
   if (slot.held_count == 0) return false;
   if (slot.kind == SocketKind::listener) {
     if (!slot.is(Slot::wants(Operation::accept))) return false;
     deliver_accept(slot, channel, backlog_.pop(slot).value, completion);
-    if (slot.held_count > 0) enqueue(slot, channel, turn_);
+    if (slot.held_count > 0) enqueue_now(slot, channel);
     return true;
   }
   if (!slot.is(Slot::wants(Operation::receive))) return false;
   if (slot.turn == turn_number_) {
-    enqueue(slot, channel, ready_);
+    enqueue(slot, channel);
     return false;
   }
   if (slot.kind == SocketKind::datagram) {
@@ -289,7 +272,7 @@ bool Poller::perform(Slot& slot, Channel channel, Completion& completion) {
     deliver(slot, channel, backlog_.pop(slot), completion);
   }
   if (slot.held_count > 0) {
-    enqueue(slot, channel, ready_);
+    enqueue(slot, channel);
   } else {
     change(slot, channel);  // receiving may go on
   }

@@ -32,8 +32,6 @@
 #include <cerrno>
 #include <ctime>
 
-#include "backends/io_uring/mark.hpp"
-
 namespace tern::io_uring {
 namespace {
 
@@ -76,92 +74,64 @@ Poller::~Poller() {
                                operation_of(last.user_data) == Operation::accept;
     if (is_connection) ::close(last.value);
   }
-  for (std::uint32_t index = 0; index < slots_used_; ++index) {
-    Slot& each = slot(index);
-    if (each.kind == SocketKind::none) continue;
-    const bool is_closed = each.is(Slot::closing) && !each.is(Slot::has_any);
+  slots_.for_each([this](Slot& each, Channel) {
+    const bool is_closed = each.is_closing() && !each.is(Slot::has_any);
     drop_held(each);
     drop_transfer(each);
     if (!is_closed) Sockets::close({each.fd, each.kind});
-  }
+  });
   ::close(wake_fd_);
 }
 
 Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
-  if (slots_used_ > index_max && free_head_ == Channel::no_index) {
-    error = posix::error_from(EMFILE);
-    return {};
-  }
-  std::uint32_t index = free_head_;
-  if (index != Channel::no_index) {
-    free_head_ = slot(index).held_first;
-  } else {
-    index = slots_used_++;
-    if (index / chunk_slots == chunks_.size()) {
-      chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
-    }
-  }
-  if (socket.kind == SocketKind::datagram && batch_ == nullptr) {
+  if (!slots_.make_room(error)) return {};
+  const auto make_room = [this, socket] {
+    reserve(slots_.capacity());
     // For sending only; what is received has buffers of its own.
-    batch_ = std::make_unique<posix::DatagramBatch>(1);
-  }
-  Slot& added = slot(index);
-  added.owner = owner;
+    if (socket.kind == SocketKind::datagram && batch_ == nullptr) {
+      batch_ = std::make_unique<posix::DatagramBatch>(1);
+    }
+  };
+  if (!has_memory_for(make_room, error)) return {};
+  const Channel channel = slots_.add(socket, owner);
+  Slot& added = slots_[channel.index];
   added.fd = static_cast<int>(socket.handle);
-  added.kind = socket.kind;
-  added.flags = 0;
   added.turn = turn_number_ - 1U;
-  added.lent = Buffers::none;
-  added.held_count = 0;
-  return {index, added.generation};
-}
-
-void Poller::release(Channel channel) {
-  Slot& freed = slot(channel.index);
-  ++freed.generation;
-  freed.kind = SocketKind::none;
-  freed.owner = nullptr;
-  freed.flags = 0;
-  freed.held_first = free_head_;
-  free_head_ = channel.index;
+  return channel;
 }
 
 Socket Poller::socket(Channel channel) const {
-  assert(is_current(channel));
-  const Slot& found = slot(channel.index);
+  assert(slots_.is_current(channel));
+  const Slot& found = slots_[channel.index];
   return {found.fd, found.kind};
 }
 
 bool Poller::has_waiting(Channel channel) const {
-  return slot(channel.index).held_count > 0 || posix::has_waiting(socket(channel));
+  return slots_[channel.index].held_count > 0 || posix::has_waiting(socket(channel));
 }
 
 void Poller::order(Channel channel, Operation operation) {
-  Slot& ordered = checked(channel);
+  Slot& ordered = slots_.checked(channel);
   ordered.set(Slot::wants(operation));
   ordered.clear(Slot::backing_off);
-  if (ordered.held_count > 0) enqueue(ordered, channel, ready_);
+  if (ordered.held_count > 0) enqueue(ordered, channel);
   change(ordered, channel);
 }
 
 void Poller::stop(Channel channel, Operation operation) {
   assert(operation == Operation::accept || operation == Operation::receive);
-  Slot& stopped = checked(channel);
+  Slot& stopped = slots_.checked(channel);
   stopped.clear(Slot::wants(operation) | Slot::backing_off);
   change(stopped, channel);
 }
 
-void Poller::tell(Channel channel, Operation operation, int errno_value) {
-  told_.push_back({channel, operation, posix::error_from(errno_value)});
-}
-
 // A local socket is connected, or refused, while it is asked; there is nothing to wait for.
 void Poller::connect(Channel channel, const Endpoint& endpoint) {
-  Slot& connecting = checked(channel);
+  Slot& connecting = slots_.checked(channel);
   if (endpoint.family() == Family::local) {
     const posix::Address address(endpoint);
     const int result = ::connect(connecting.fd, address.get(), address.size);
-    return tell(channel, Operation::connect, result == 0 ? 0 : errno);
+    return queue_completion(channel, Operation::connect, result == 0 ? 0 : errno);
   }
   transfer_of(connecting).address = posix::Address(endpoint);
   connecting.set(Slot::wants(Operation::connect));
@@ -177,19 +147,19 @@ void Poller::drop_held(Slot& slot) {
 }
 
 void Poller::close(Channel channel) {
-  Slot& closed = checked(channel);
+  Slot& closed = slots_.checked(channel);
   drop_held(closed);
   closed.clear(Slot::wants_any | Slot::backing_off);
   closed.set(Slot::closing);
   if (closed.is(Slot::has_any)) return change(closed, channel);
   drop_transfer(closed);
   Sockets::close({closed.fd, closed.kind});
-  enqueue(closed, channel, ready_);
+  enqueue(closed, channel);
 }
 
 void Poller::wait(Duration limit) {
-  assert(!ring_.has_result() && turn_at_ == turn_.size() && "next() has more");
-  if (!ready_.empty() || !told_.empty()) limit = Duration::zero();
+  assert(!ring_.has_result() && !ready_.has_turn() && "next() has more");
+  if (ready_.has_coming() || queue_.has_coming()) limit = Duration::zero();
   if (!backing_off_.empty()) limit = std::min(limit, backoff_end_ - now_);
   // What the queue cannot hold goes with the next wait.
   if (!submit_changes()) limit = Duration::zero();
@@ -203,11 +173,9 @@ void Poller::wait(Duration limit) {
   ++counters_.waits;
   if (!backing_off_.empty() && now_ >= backoff_end_) end_backoff();
   ++turn_number_;
-  turn_.clear();
-  turn_.swap(ready_);
-  turn_at_ = 0;
-  told_left_ = told_.size();
-  if (!ring_.has_result() && turn_.empty() && told_left_ == 0) ++counters_.empty_waits;
+  ready_.begin_turn();
+  queue_.begin_turn();
+  if (!ring_.has_result() && !ready_.has_turn() && !queue_.has_turn()) ++counters_.empty_waits;
 }
 
 void Poller::refresh() { now_ = read_clock(); }

@@ -7,7 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/common/error_class.hpp"
+#include "backends/common/slot_queues.hpp"
+#include "backends/common/slot_table.hpp"
+#include "backends/common/turn_queue.hpp"
 #include "backends/io_uring/buffers.hpp"
+#include "backends/io_uring/mark.hpp"
 #include "backends/io_uring/ring.hpp"
 #include "backends/io_uring/slot.hpp"
 #include "backends/io_uring/sockets.hpp"
@@ -16,7 +21,7 @@
 
 namespace tern::io_uring {
 
-class Poller final {
+class Poller final : private SlotQueues<Slot> {
  public:
   using Sockets = io_uring::Sockets;
   static constexpr std::string_view name = "io_uring";
@@ -50,42 +55,12 @@ class Poller final {
   const PollerCounters& counters() const { return counters_; }
 
  private:
-  static constexpr std::uint32_t chunk_slots = 256;
-
-  // Known without the ring; next() hands it out, because no call calls back.
-  struct Told {
-    Channel channel;
-    Operation operation;
-    std::error_code error;
-  };
-
-  // io_uring.cpp: slots and orders
-  Slot& slot(std::uint32_t index) { return chunks_[index / chunk_slots][index % chunk_slots]; }
-  const Slot& slot(std::uint32_t index) const {
-    return chunks_[index / chunk_slots][index % chunk_slots];
-  }
-  bool is_current(Channel channel) const {
-    return channel.index < slots_used_ && slot(channel.index).generation == channel.generation;
-  }
-  Slot& checked(Channel channel) {
-    assert(is_current(channel) && "a channel is used after its close completion");
-    assert(!slot(channel.index).is(Slot::closing) && "a channel is used after close()");
-    return slot(channel.index);
-  }
+  // io_uring.cpp: orders
   void order(Channel channel, Operation operation);
-  void change(Slot& slot, Channel channel) {
-    if (slot.is(Slot::changed)) return;
-    slot.set(Slot::changed);
-    changed_.push_back(channel);
+  void queue_completion(Channel channel, Operation operation, int errno_value) {
+    queue_.push({channel, operation, posix::error_from(errno_value)});
   }
-  void enqueue(Slot& slot, Channel channel, std::vector<Channel>& queue) {
-    if (slot.is(Slot::queued)) return;
-    slot.set(Slot::queued);
-    queue.push_back(channel);
-  }
-  void tell(Channel channel, Operation operation, int errno_value);
   void drop_held(Slot& slot);
-  void release(Channel channel);
   Buffers& buffers_of(const Slot& slot) {
     return slot.kind == SocketKind::datagram ? datagram_buffers_ : stream_buffers_;
   }
@@ -116,20 +91,11 @@ class Poller final {
   bool finished_send(Slot& slot, Channel channel, int value, Completion& completion);
   bool finished_closing(Slot& slot, Channel channel, const Result& result, Completion& completion);
   bool next_queued(Completion& completion);
-  bool next_told(Completion& completion);
+  bool next_queued_completion(Completion& completion);
   bool perform(Slot& slot, Channel channel, Completion& completion);
   void deliver(Slot& slot, Channel channel, Held held, Completion& completion);
   void deliver_datagrams(Slot& slot, Channel channel, Completion& completion);
   void deliver_accept(const Slot& slot, Channel channel, int value, Completion& completion);
-  void fill(Completion& completion, Operation operation, const Slot& slot, Channel channel) {
-    completion.operation = operation;
-    completion.owner = slot.owner;
-    completion.channel = channel;
-    // Fetching the category for a clear error costs more than looking.
-    if (completion.error) [[unlikely]]
-      completion.error.clear();
-    ++counters_.completions;
-  }
   void release_current();
   void on_wake(const Result& result);
 
@@ -144,19 +110,12 @@ class Poller final {
   Buffers stream_buffers_;
   Buffers datagram_buffers_;
   Backlog backlog_;
-  std::vector<std::unique_ptr<Slot[]>> chunks_;
-  std::uint32_t slots_used_ = 0;
-  std::uint32_t free_head_ = Channel::no_index;
+  SlotTable<Slot> slots_{0, index_max};
   std::uint16_t turn_number_ = 1;
 
-  std::vector<Channel> changed_;       // to be looked at before the kernel is entered
-  std::vector<Channel> ready_;         // with something to tell in the next turn ...
-  std::vector<Channel> turn_;          // ... and in this one
+  TurnQueue<QueuedCompletion> queue_;  // known without the ring
   std::vector<Channel> new_connects_;  // with entries that the kernel has not seen yet
-  std::size_t turn_at_ = 0;
-  std::vector<Told> told_;
-  std::size_t told_left_ = 0;         // of told_, how many belong to this turn
-  std::vector<Channel> backing_off_;  // listeners for whose connections there was no room
+  std::vector<Channel> backing_off_;   // listeners for whose connections there was no room
   Time backoff_end_{};
   std::vector<std::unique_ptr<Transfer>> spare_transfers_;
 

@@ -44,7 +44,7 @@ void Poller::drop_transfer(Slot& slot) {
 }
 
 std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
-  Slot& sending = checked(channel);
+  Slot& sending = slots_.checked(channel);
   assert(!sending.is(Slot::wants(Operation::send)) && "at most one send per channel is unfinished");
   if (slices.size() == 1 && current_copy_ == nullptr && !stream_buffers_.are_scarce()) [[likely]] {
     if (slices.front().empty()) return 0;
@@ -89,7 +89,7 @@ const std::byte* Poller::lend(Slot& slot, const std::byte* bytes) {
 
 // All bytes that were taken are in the socket already.
 void Poller::shutdown_send(Channel channel) {
-  const Slot& ended = checked(channel);
+  const Slot& ended = slots_.checked(channel);
   assert(!ended.is(Slot::wants(Operation::send)) && "a send is unfinished");
   // It fails only when the peer is already gone, which receive() tells.
   (void)::shutdown(ended.fd, SHUT_WR);

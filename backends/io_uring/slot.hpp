@@ -61,6 +61,8 @@ struct Slot {
   static constexpr std::uint32_t backing_off = 1U << 17;  // no room for another connection
   static constexpr std::uint32_t limited = 1U << 18;      // its receive ends after a buffer's worth
 
+  bool is_closing() const { return is(closing); }
+  std::uint32_t& link() { return held_first; }
   bool is(std::uint32_t mask) const { return (flags & mask) != 0; }
   void set(std::uint32_t mask) { flags |= mask; }
   void clear(std::uint32_t mask) { flags &= ~mask; }
@@ -74,7 +76,7 @@ struct Slot {
   int fd = -1;
   std::uint32_t generation = 0;
   std::uint32_t flags = 0;
-  std::uint32_t held_first = Channel::no_index;  // in the backlog; in the list of free slots
+  std::uint32_t held_first = Channel::no_index;  // in the backlog
   std::uint32_t held_last = Channel::no_index;
   std::uint16_t held_count = 0;
   std::uint16_t turn = 0;              // of the last receive that was handed out

@@ -24,8 +24,8 @@ bool Poller::submit_changes() {
   std::size_t at = 0;
   for (; at < changed_.size() && ring_.room() >= entries_per_slot_max; ++at) {
     const Channel channel = changed_[at];
-    if (!is_current(channel)) continue;
-    Slot& changed = slot(channel.index);
+    if (!slots_.is_current(channel)) continue;
+    Slot& changed = slots_[channel.index];
     changed.clear(Slot::changed);
     submit(changed, channel);
   }
@@ -152,8 +152,8 @@ void Poller::copy_out(Slot& slot) {
 
 void Poller::end_backoff() {
   for (const Channel channel : backing_off_) {
-    if (!is_current(channel)) continue;
-    Slot& backed_off = slot(channel.index);
+    if (!slots_.is_current(channel)) continue;
+    Slot& backed_off = slots_[channel.index];
     backed_off.clear(Slot::backing_off);
     change(backed_off, channel);
   }
@@ -181,13 +181,10 @@ void Poller::move_to_this_thread(Duration limit) {
   watches_wakes_ = false;
   // Entries of this turn have not reached the kernel; to most operations that makes no difference.
   for (const Channel channel : new_connects_) {
-    if (is_current(channel)) slot(channel.index).clear(Slot::has(Operation::connect));
+    if (slots_.is_current(channel)) slots_[channel.index].clear(Slot::has(Operation::connect));
   }
   new_connects_.clear();
-  for (std::uint32_t index = 0; index < slots_used_; ++index) {
-    Slot& each = slot(index);
-    if (each.kind != SocketKind::none) rearm(each, {index, each.generation});
-  }
+  slots_.for_each([this](Slot& each, Channel channel) { rearm(each, channel); });
   submit_changes();
   (void)ring_.enter(Duration::zero());
 }
@@ -197,13 +194,13 @@ void Poller::rearm(Slot& slot, Channel channel) {
   if (slot.is(Slot::has(Operation::connect))) slot.set(Slot::connects);
   const bool had_entries = slot.is(Slot::has_any);
   slot.clear(Slot::has_any | Slot::cancels_any);
-  if (!slot.is(Slot::closing)) return change(slot, channel);
+  if (!slot.is_closing()) return change(slot, channel);
   if (!had_entries) return;  // closed already
   drop_transfer(slot);
   // The dying ring may keep the open file a moment longer; nobody shall be let in meanwhile.
   if (slot.kind == SocketKind::listener) (void)::shutdown(slot.fd, SHUT_RDWR);
   Sockets::close({slot.fd, slot.kind});
-  enqueue(slot, channel, ready_);
+  enqueue(slot, channel);
 }
 
 }  // namespace tern::io_uring

@@ -14,17 +14,17 @@ constexpr DWORD address_bytes = sizeof(sockaddr_in6) + 16;
 }  // namespace
 
 void Poller::accept(Channel channel) {
-  Slot& ordered = checked(channel);
+  Slot& ordered = slots_.checked(channel);
   ordered.set(Slot::wants_accept);
   ordered.clear(Slot::backing_off);
-  if (!ordered.listening->accepted.empty()) enqueue(ordered, channel, ready_);
+  if (!ordered.listening->accepted.empty()) enqueue(ordered, channel);
   change(ordered, channel);
 }
 
 // The kernel's queue is looked at first: whoever leaves it meanwhile is found in an accept that has
 // ended, whose packet has not been taken.
 bool Poller::has_waiting(Channel channel) const {
-  const Listening& listening = *slot(channel.index).listening;
+  const Listening& listening = *slots_[channel.index].listening;
   return !listening.accepted.empty() || winsock::has_waiting(socket(channel)) ||
          std::any_of(listening.posted.begin(), listening.posted.end(),
                      [](const OverlappedOp* op) { return op->has_ended(); });
@@ -43,7 +43,7 @@ void Poller::post_accepts(Slot& slot, Channel channel) {
 bool Poller::post_accept(Slot& slot, Channel channel) {
   const SOCKET fresh = winsock::open_socket(slot.listening->family, SOCK_STREAM);
   if (fresh == INVALID_SOCKET) {
-    tell(channel, Operation::accept, ::WSAGetLastError());
+    queue_completion(channel, Operation::accept, ::WSAGetLastError());
     return false;
   }
   OverlappedOp& op = begin(slot, channel, Operation::accept);
@@ -59,12 +59,12 @@ bool Poller::post_accept(Slot& slot, Channel channel) {
       return true;
     case Begun::done:
       slot.listening->accepted.push_back(fresh);
-      enqueue(slot, channel, ready_);
+      enqueue(slot, channel);
       return true;
     case Begun::failed:
       break;
   }
-  tell(channel, Operation::accept, error);
+  queue_completion(channel, Operation::accept, error);
   return false;
 }
 
@@ -79,7 +79,7 @@ bool Poller::finished_accept(Slot& slot, Channel channel, SOCKET accepted, int e
   }
   // An error that nobody wants to hear does not wait, and nobody has cancelled.
   if (!is_wanted || error == WSA_OPERATION_ABORTED) return false;
-  fill(completion, Operation::accept, slot, channel);
+  begin_completion(completion, Operation::accept, slot, channel, counters_);
   completion.error = winsock::error_from(error);
   completion.accepted = {};
   return true;
@@ -88,7 +88,7 @@ bool Poller::finished_accept(Slot& slot, Channel channel, SOCKET accepted, int e
 // The connection becomes a socket like any other: until it is told whose it is, it knows neither
 // its addresses nor how to be shut down.
 bool Poller::deliver_accept(Slot& slot, Channel channel, SOCKET accepted, Completion& completion) {
-  fill(completion, Operation::accept, slot, channel);
+  begin_completion(completion, Operation::accept, slot, channel, counters_);
   completion.accepted = {static_cast<std::intptr_t>(accepted), SocketKind::stream};
   if (::setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
                    reinterpret_cast<const char*>(&slot.handle), sizeof slot.handle) != 0) {

@@ -35,10 +35,10 @@ int become_connected(SOCKET handle) {
 }  // namespace
 
 void Poller::connect(Channel channel, const Endpoint& endpoint) {
-  Slot& connecting = checked(channel);
+  Slot& connecting = slots_.checked(channel);
   if (endpoint.is_loopback()) refuse_fast(connecting.handle);
   if (const int error = bind_anywhere(connecting.handle, endpoint.family()); error != 0) {
-    return tell(channel, Operation::connect, error);
+    return queue_completion(channel, Operation::connect, error);
   }
   const winsock::Address address(endpoint);
   OverlappedOp& op = begin(connecting, channel, Operation::connect);
@@ -49,17 +49,17 @@ void Poller::connect(Channel channel, const Endpoint& endpoint) {
     case Begun::pending:
       break;
     case Begun::done:
-      tell(channel, Operation::connect, become_connected(connecting.handle));
+      queue_completion(channel, Operation::connect, become_connected(connecting.handle));
       break;
     case Begun::failed:
-      tell(channel, Operation::connect, error);
+      queue_completion(channel, Operation::connect, error);
       break;
   }
 }
 
 bool Poller::finished_connect(Slot& slot, Channel channel, int error, Completion& completion) {
   if (error == 0) error = become_connected(slot.handle);
-  fill(completion, Operation::connect, slot, channel);
+  begin_completion(completion, Operation::connect, slot, channel, counters_);
   if (error != 0) completion.error = winsock::error_from(error);
   return true;
 }

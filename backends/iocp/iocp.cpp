@@ -39,92 +39,66 @@ Poller::Poller(const PollerOptions& options)
 
 // Whatever is under way is cancelled, and its memory stays until its packet has been taken.
 Poller::~Poller() {
-  for (std::uint32_t index = 0; index < slots_used_; ++index) {
-    Slot& each = slot(index);
-    if (each.kind == SocketKind::none || each.operations == 0) continue;
-    ::CancelIoEx(reinterpret_cast<HANDLE>(each.handle), nullptr);
-  }
+  slots_.for_each([](const Slot& each, Channel) {
+    if (each.operations > 0) ::CancelIoEx(reinterpret_cast<HANDLE>(each.handle), nullptr);
+  });
   const Time patience_end = read_clock() + std::chrono::seconds(5);
   while (overlapped_pool_.under_way() > 0 && read_clock() < patience_end) {
     while (const OVERLAPPED_ENTRY* packet = port_.next()) {
       if (packet->lpOverlapped == nullptr) continue;
       OverlappedOp& op = OverlappedOp::of(*packet->lpOverlapped);
-      end(slot(op.channel.index), op);
+      end(slots_[op.channel.index], op);
     }
     if (overlapped_pool_.under_way() > 0) port_.wait(std::chrono::milliseconds(100));
   }
-  for (std::uint32_t index = 0; index < slots_used_; ++index) {
-    Slot& each = slot(index);
-    if (each.kind == SocketKind::none) continue;
+  slots_.for_each([](const Slot& each, Channel) {
     if (each.listening != nullptr) {
       for (const SOCKET accepted : each.listening->accepted) ::closesocket(accepted);
     }
     if (each.handle != INVALID_SOCKET) ::closesocket(each.handle);
-  }
+  });
   if (overlapped_pool_.under_way() > 0) overlapped_pool_.abandon();
 }
 
 Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
+  std::unique_ptr<Listening> listening;
+  if (!slots_.make_room(error)) return {};
+  const auto make_room = [&] {
+    reserve(slots_.capacity());
+    if (socket.kind == SocketKind::listener) listening = std::make_unique<Listening>();
+    if (socket.kind != SocketKind::datagram || batch_ != nullptr) return;
+    look_room_.reset(new std::byte[look_bytes]);
+    batch_ = std::make_unique<winsock::DatagramBatch>(datagram_bytes_);
+  };
+  if (!has_memory_for(make_room, error)) return {};
   const SOCKET handle = winsock::handle_of(socket);
   if (const int failure = port_.watch(handle); failure != 0) {
     error = winsock::error_from(failure);
     return {};
   }
-  std::uint32_t index = free_head_;
-  if (index != Channel::no_index) {
-    free_head_ = slot(index).next_free;
-  } else {
-    index = slots_used_++;
-    if (index / chunk_slots == chunks_.size()) {
-      chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
-    }
-  }
-  Slot& added = slot(index);
-  added.owner = owner;
+  const Channel channel = slots_.add(socket, owner);
+  Slot& added = slots_[channel.index];
   added.handle = handle;
-  added.kind = socket.kind;
-  added.flags = 0;
-  added.operations = 0;
-  added.receive_error = 0;
-  if (socket.kind == SocketKind::datagram) {
-    if (batch_ == nullptr) {
-      batch_ = std::make_unique<winsock::DatagramBatch>(datagram_bytes_);
-      look_room_.reset(new std::byte[look_bytes]);
-    }
-  } else if (port_.skip_packets(handle)) {
-    added.set(Slot::skips);
-  }
-  if (socket.kind == SocketKind::listener) {
-    added.listening = std::make_unique<Listening>();
-    added.listening->family = Sockets::local(socket).family();
-  }
-  return {index, added.generation};
-}
-
-void Poller::release(Channel channel) {
-  Slot& freed = slot(channel.index);
-  ++freed.generation;
-  freed.kind = SocketKind::none;
-  freed.owner = nullptr;
-  freed.listening.reset();
-  freed.flags = 0;
-  freed.next_free = free_head_;
-  free_head_ = channel.index;
+  if (socket.kind != SocketKind::datagram && port_.skip_packets(handle)) added.set(Slot::skips);
+  if (listening != nullptr) listening->family = Sockets::local(socket).family();
+  added.listening = std::move(listening);
+  return channel;
 }
 
 Socket Poller::socket(Channel channel) const {
-  assert(is_current(channel));
-  const Slot& found = slot(channel.index);
+  assert(slots_.is_current(channel));
+  const Slot& found = slots_[channel.index];
   return {static_cast<std::intptr_t>(found.handle), found.kind};
 }
 
 void Poller::stop(Channel channel, Operation operation) {
   assert(operation == Operation::accept || operation == Operation::receive);
-  checked(channel).clear(operation == Operation::accept ? Slot::wants_accept : Slot::wants_receive);
+  slots_.checked(channel).clear(operation == Operation::accept ? Slot::wants_accept
+                                                               : Slot::wants_receive);
 }
 
 void Poller::shutdown_send(Channel channel) {
-  Slot& ended = checked(channel);
+  Slot& ended = slots_.checked(channel);
   assert(!ended.is(Slot::wants_send) && "a send is unfinished");
   ended.set(Slot::said_all);
   // It fails only when the peer is already gone, which receive() tells.
@@ -161,7 +135,7 @@ void Poller::end(Slot& slot, OverlappedOp& op) {
 // memory of operations to the kernel, and with a receive under way turn the last bytes that were
 // sent into a reset (libuv/libuv#3034).
 void Poller::close(Channel channel) {
-  Slot& closed = checked(channel);
+  Slot& closed = slots_.checked(channel);
   closed.clear(Slot::wants_accept | Slot::wants_receive | Slot::wants_send | Slot::backing_off);
   closed.set(Slot::closing);
   if (closed.listening != nullptr) {
@@ -174,7 +148,7 @@ void Poller::close(Channel channel) {
     return;
   }
   ::closesocket(std::exchange(closed.handle, INVALID_SOCKET));
-  enqueue(closed, channel, ready_);
+  enqueue(closed, channel);
 }
 
 // The kernel had no room: another try at once could only fail again.
@@ -188,12 +162,12 @@ void Poller::back_off(Slot& slot, Channel channel) {
 
 void Poller::end_backoff() {
   for (const Channel channel : backing_off_) {
-    if (!is_current(channel) || !slot(channel.index).is(Slot::backing_off)) continue;
-    Slot& backed_off = slot(channel.index);
+    if (!slots_.is_current(channel) || !slots_[channel.index].is(Slot::backing_off)) continue;
+    Slot& backed_off = slots_[channel.index];
     backed_off.clear(Slot::backing_off);
     change(backed_off, channel);
     // A send that had no room is over: the caller is asked to offer it again.
-    if (backed_off.is(Slot::wants_send | Slot::readable)) enqueue(backed_off, channel, ready_);
+    if (backed_off.is(Slot::wants_send | Slot::readable)) enqueue(backed_off, channel);
   }
   backing_off_.clear();
 }
@@ -203,8 +177,8 @@ void Poller::start_changed() {
   // By index: an operation that ends at once may add to the list.
   for (std::size_t at = 0; at < changed_.size(); ++at) {
     const Channel channel = changed_[at];
-    if (!is_current(channel)) continue;
-    Slot& changed = slot(channel.index);
+    if (!slots_.is_current(channel)) continue;
+    Slot& changed = slots_[channel.index];
     changed.clear(Slot::changed);
     if (changed.is(Slot::closing | Slot::backing_off)) continue;
     if (changed.kind == SocketKind::listener) {
@@ -217,21 +191,17 @@ void Poller::start_changed() {
 }
 
 void Poller::wait(Duration limit) {
-  assert(!port_.has_packets() && turn_at_ == turn_.size() && "next() has more");
+  assert(!port_.has_packets() && !ready_.has_turn() && "next() has more");
   start_changed();
   if (!backing_off_.empty()) limit = std::min(limit, backoff_end_ - now_);
-  if (!ready_.empty() || !told_.empty()) limit = Duration::zero();
+  if (ready_.has_coming() || queue_.has_coming()) limit = Duration::zero();
   port_.wait(std::max(limit, Duration::zero()));
   now_ = read_clock();
   ++counters_.waits;
   if (!backing_off_.empty() && now_ >= backoff_end_) end_backoff();
-  turn_.clear();
-  turn_.swap(ready_);
-  turn_at_ = 0;
-  told_in_turn_.clear();
-  told_in_turn_.swap(told_);
-  told_at_ = 0;
-  if (!port_.has_packets() && turn_.empty() && told_in_turn_.empty()) ++counters_.empty_waits;
+  ready_.begin_turn();
+  queue_.begin_turn();
+  if (!port_.has_packets() && !ready_.has_turn() && !queue_.has_turn()) ++counters_.empty_waits;
 }
 
 void Poller::refresh() { now_ = read_clock(); }
@@ -257,8 +227,8 @@ bool Poller::next(Completion& completion) {
 bool Poller::finished(const OVERLAPPED_ENTRY& packet, Completion& completion) {
   OverlappedOp& op = OverlappedOp::of(*packet.lpOverlapped);
   const Channel channel = op.channel;
-  assert(is_current(channel) && "a packet after the last one");
-  Slot& of = slot(channel.index);
+  assert(slots_.is_current(channel) && "a packet after the last one");
+  Slot& of = slots_[channel.index];
   int error = 0;
   if (op.overlapped.Internal != 0) {
     // An NTSTATUS; Winsock translates it for us.
@@ -271,11 +241,11 @@ bool Poller::finished(const OVERLAPPED_ENTRY& packet, Completion& completion) {
   const Operation operation = op.operation;
   const bool is_told = op.is_told;
   const SOCKET accepted = op.accepting;
-  if (operation == Operation::accept && error == 0 && !of.is(Slot::closing)) {
+  if (operation == Operation::accept && error == 0 && !of.is_closing()) {
     op.accepting = INVALID_SOCKET;  // it is a connection now
   }
   end(of, op);
-  if (of.is(Slot::closing)) [[unlikely]]
+  if (of.is_closing()) [[unlikely]]
     return finished_closing(of, channel, completion);
   if (is_told) return false;
   switch (operation) {
@@ -305,54 +275,54 @@ bool Poller::finished_closing(Slot& slot, Channel channel, Completion& completio
 }
 
 bool Poller::next_queued(Completion& completion) {
-  while (turn_at_ < turn_.size()) {
-    const Channel channel = turn_[turn_at_++];
-    if (!is_current(channel)) continue;
-    Slot& ready = slot(channel.index);
+  while (ready_.has_turn()) {
+    const Channel channel = ready_.take();
+    if (!slots_.is_current(channel)) continue;
+    Slot& ready = slots_[channel.index];
     ready.clear(Slot::queued);
     if (perform(ready, channel, completion)) return true;
   }
-  while (told_at_ < told_in_turn_.size()) {
-    const Told& told = told_in_turn_[told_at_++];
-    if (is_current(told.channel) && perform_told(told, completion)) return true;
+  return next_queued_completion(completion);
+}
+
+bool Poller::next_queued_completion(Completion& completion) {
+  while (queue_.has_turn()) {
+    const QueuedCompletion queued = queue_.take();
+    Slot* const of = slots_.find_open(queued.channel);
+    if (of == nullptr) continue;
+    // An accept that failed is no news to who has stopped accepting.
+    if (queued.operation == Operation::accept && !of->is(Slot::wants_accept)) continue;
+    if (queued.operation == Operation::send && of->kind == SocketKind::stream) {
+      of->clear(Slot::wants_send | Slot::sending);
+    }
+    begin_completion(completion, queued.operation, *of, queued.channel, counters_);
+    completion.error = queued.error;
+    completion.count = 0;
+    completion.accepted = {};
+    return true;
   }
   return false;
 }
 
-bool Poller::perform_told(const Told& told, Completion& completion) {
-  Slot& of = slot(told.channel.index);
-  if (of.is(Slot::closing)) return false;
-  // An accept that failed is no news to who has stopped accepting.
-  if (told.operation == Operation::accept && !of.is(Slot::wants_accept)) return false;
-  if (told.operation == Operation::send && of.kind == SocketKind::stream) {
-    of.clear(Slot::wants_send | Slot::sending);
-  }
-  fill(completion, told.operation, of, told.channel);
-  completion.error = told.error;
-  completion.count = 0;
-  completion.accepted = {};
-  return true;
-}
-
 // One thing that a slot has to tell beside packets.
 bool Poller::perform(Slot& slot, Channel channel, Completion& completion) {
-  if (slot.is(Slot::closing)) {
+  if (slot.is_closing()) {
     if (slot.operations > 0) return false;  // with the last packet, then
-    fill(completion, Operation::close, slot, channel);
-    release(channel);
+    begin_completion(completion, Operation::close, slot, channel, counters_);
+    slots_.release(channel);
     return true;
   }
   if (slot.listening != nullptr) {
     if (slot.listening->accepted.empty() || !slot.is(Slot::wants_accept)) return false;
     const SOCKET accepted = slot.listening->accepted.front();
     slot.listening->accepted.pop_front();
-    if (!slot.listening->accepted.empty()) enqueue(slot, channel, turn_);
+    if (!slot.listening->accepted.empty()) enqueue_now(slot, channel);
     change(slot, channel);
     return deliver_accept(slot, channel, accepted, completion);
   }
   if (slot.is(Slot::backing_off)) return false;
   if (slot.is(Slot::wants_send) && !slot.is(Slot::sending)) {
-    if (slot.is(Slot::readable)) enqueue(slot, channel, ready_);
+    if (slot.is(Slot::readable)) enqueue(slot, channel);
     return finished_send(slot, channel, 0, 0, completion);
   }
   return slot.is(Slot::readable) && slot.is(Slot::wants_receive) &&

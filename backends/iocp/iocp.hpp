@@ -9,6 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/common/error_class.hpp"
+#include "backends/common/slot_queues.hpp"
+#include "backends/common/slot_table.hpp"
+#include "backends/common/turn_queue.hpp"
 #include "backends/iocp/overlapped_op.hpp"
 #include "backends/iocp/port.hpp"
 #include "backends/iocp/slot.hpp"
@@ -17,7 +21,7 @@
 
 namespace tern::iocp {
 
-class Poller final {
+class Poller final : private SlotQueues<Slot> {
  public:
   using Sockets = winsock::Sockets;
   static constexpr std::string_view name = "iocp";
@@ -52,8 +56,6 @@ class Poller final {
   const PollerCounters& counters() const { return counters_; }
 
  private:
-  static constexpr std::uint32_t chunk_slots = 256;
-
   // The longest datagram there is, and more.
   static constexpr std::size_t look_bytes = 65'536;
 
@@ -64,39 +66,9 @@ class Poller final {
     failed,   // and no packet comes
   };
 
-  // Known without the port; next() hands it out, because no call calls back.
-  struct Told {
-    Channel channel;
-    Operation operation;
-    std::error_code error;
-  };
-
-  // iocp.cpp: slots, orders, turns
-  Slot& slot(std::uint32_t index) { return chunks_[index / chunk_slots][index % chunk_slots]; }
-  const Slot& slot(std::uint32_t index) const {
-    return chunks_[index / chunk_slots][index % chunk_slots];
-  }
-  bool is_current(Channel channel) const {
-    return channel.index < slots_used_ && slot(channel.index).generation == channel.generation;
-  }
-  Slot& checked(Channel channel) {
-    assert(is_current(channel) && "a channel is used after its close completion");
-    assert(!slot(channel.index).is(Slot::closing) && "a channel is used after close()");
-    return slot(channel.index);
-  }
-  void change(Slot& slot, Channel channel) {
-    if (slot.is(Slot::changed)) return;
-    slot.set(Slot::changed);
-    changed_.push_back(channel);
-  }
-  void enqueue(Slot& slot, Channel channel, std::vector<Channel>& queue) {
-    if (slot.is(Slot::queued)) return;
-    slot.set(Slot::queued);
-    queue.push_back(channel);
-  }
-  void tell(Channel channel, Operation operation, int error) {
-    told_.push_back(
-        {channel, operation, error == 0 ? std::error_code{} : winsock::error_from(error)});
+  // iocp.cpp: orders, turns
+  void queue_completion(Channel channel, Operation operation, int error) {
+    queue_.push({channel, operation, error == 0 ? std::error_code{} : winsock::error_from(error)});
   }
   void back_off(Slot& slot, Channel channel);
   void end_backoff();
@@ -104,21 +76,11 @@ class Poller final {
   OverlappedOp& begin(Slot& slot, Channel channel, Operation operation);
   Begun begun(Slot& slot, OverlappedOp& op, int error);
   void end(Slot& slot, OverlappedOp& op);
-  void release(Channel channel);
   bool finished(const OVERLAPPED_ENTRY& packet, Completion& completion);
   bool finished_closing(Slot& slot, Channel channel, Completion& completion);
   bool next_queued(Completion& completion);
-  bool perform_told(const Told& told, Completion& completion);
+  bool next_queued_completion(Completion& completion);
   bool perform(Slot& slot, Channel channel, Completion& completion);
-  void fill(Completion& completion, Operation operation, const Slot& slot, Channel channel) {
-    completion.operation = operation;
-    completion.owner = slot.owner;
-    completion.channel = channel;
-    // Fetching the category for a clear error costs more than looking.
-    if (completion.error) [[unlikely]]
-      completion.error.clear();
-    ++counters_.completions;
-  }
 
   // accept.cpp
   void post_accepts(Slot& slot, Channel channel);
@@ -154,18 +116,10 @@ class Poller final {
   // Made with the first datagram socket.
   std::unique_ptr<winsock::DatagramBatch> batch_;
   std::unique_ptr<std::byte[]> look_room_;
-  std::vector<std::unique_ptr<Slot[]>> chunks_;
-  std::uint32_t slots_used_ = 0;
-  std::uint32_t free_head_ = Channel::no_index;
+  SlotTable<Slot> slots_;
 
-  std::vector<Channel> changed_;  // to be looked at before the wait
-  std::vector<Channel> ready_;    // with something to tell in the next turn ...
-  std::vector<Channel> turn_;     // ... and in this one
-  std::size_t turn_at_ = 0;
-  std::vector<Told> told_;
-  std::vector<Told> told_in_turn_;
-  std::size_t told_at_ = 0;
-  std::vector<Channel> backing_off_;  // for which the kernel had no room
+  TurnQueue<QueuedCompletion> queue_;  // known without the port
+  std::vector<Channel> backing_off_;   // for which the kernel had no room
   Time backoff_end_{};
   std::atomic<bool> wake_pending_{false};
 };

@@ -6,8 +6,6 @@
 namespace tern::iocp {
 namespace {
 
-bool is_lack_of_room(int error) { return error == WSAENOBUFS || error == ERROR_NOT_ENOUGH_MEMORY; }
-
 // Wine tells of a reset only who waits for it; to others it looks like the end. But then the socket
 // has no peer any more, which after an orderly end it has as long as our side is open.
 bool is_reset(const Slot& slot) {
@@ -20,10 +18,10 @@ bool is_reset(const Slot& slot) {
 }  // namespace
 
 void Poller::receive(Channel channel) {
-  Slot& ordered = checked(channel);
+  Slot& ordered = slots_.checked(channel);
   ordered.set(Slot::wants_receive);
   if (ordered.is(Slot::readable)) {
-    enqueue(ordered, channel, ready_);
+    enqueue(ordered, channel);
   } else if (!ordered.is(Slot::armed | Slot::backing_off)) {
     arm(ordered, channel);
   }
@@ -44,9 +42,9 @@ void Poller::arm(Slot& slot, Channel channel) {
   const int error = result == 0 ? 0 : ::WSAGetLastError();
   if (begun(slot, op, error) == Begun::pending) return;
   slot.clear(Slot::armed);
-  if (is_lack_of_room(error)) return back_off(slot, channel);
+  if (winsock::classify(error) == ErrorClass::no_memory) return back_off(slot, channel);
   on_receive_packet(slot, error);
-  enqueue(slot, channel, ready_);
+  enqueue(slot, channel);
 }
 
 // No bytes have come, which says nothing: whether it is the end is for the plain call to find out.
@@ -75,11 +73,11 @@ bool Poller::receive_stream(Slot& slot, Channel channel, Completion& completion)
   if (received > 0) [[likely]] {
     const auto count = static_cast<std::size_t>(received);
     if (count == receive_bytes_ || slot.receive_error != 0) {
-      enqueue(slot, channel, ready_);  // more is, or may be, there: after everybody else
+      enqueue(slot, channel);  // more is, or may be, there: after everybody else
     } else {
       exhausted(slot, channel);
     }
-    fill(completion, Operation::receive, slot, channel);
+    begin_completion(completion, Operation::receive, slot, channel, counters_);
     completion.bytes = {receive_buffer_.get(), count};
     counters_.received_bytes += count;
     return true;
@@ -91,9 +89,10 @@ bool Poller::receive_stream(Slot& slot, Channel channel, Completion& completion)
     return nothing_received(slot, channel, error);
   }
   const int told = slot.receive_error != 0 ? slot.receive_error : error;
-  if (is_lack_of_room(told)) return nothing_received(slot, channel, told);
+  if (winsock::classify(told) == ErrorClass::no_memory)
+    return nothing_received(slot, channel, told);
   slot.clear(Slot::readable | Slot::wants_receive);
-  fill(completion, Operation::receive, slot, channel);
+  begin_completion(completion, Operation::receive, slot, channel, counters_);
   completion.bytes = {};
   if (told != 0) completion.error = winsock::error_from(told);
   return true;
@@ -119,15 +118,15 @@ bool Poller::receive_datagrams(Slot& slot, Channel channel, Completion& completi
     error = batch_->receive(slot.handle);
     received = batch_->received();
   }
-  if (received.empty() && (error == WSAEWOULDBLOCK || is_lack_of_room(error))) {
+  if (received.empty() && is_passing(winsock::classify(error))) {
     return nothing_received(slot, channel, error);
   }
   if (error == WSAEWOULDBLOCK) {
     exhausted(slot, channel);
   } else {
-    enqueue(slot, channel, ready_);
+    enqueue(slot, channel);
   }
-  fill(completion, Operation::receive, slot, channel);
+  begin_completion(completion, Operation::receive, slot, channel, counters_);
   completion.datagrams = received;
   if (received.empty()) {
     completion.error = winsock::error_from(error);  // a bounced send, most often

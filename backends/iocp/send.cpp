@@ -11,14 +11,10 @@ namespace {
 // What one operation takes at most; its count is a DWORD.
 constexpr std::size_t bytes_max = 1U << 30U;
 
-bool is_lack_of_room(int error) {
-  return error == WSAENOBUFS || error == WSAEWOULDBLOCK || error == ERROR_NOT_ENOUGH_MEMORY;
-}
-
 }  // namespace
 
 std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
-  Slot& sending = checked(channel);
+  Slot& sending = slots_.checked(channel);
   assert(!sending.is(Slot::wants_send) && "at most one send per channel is unfinished");
   std::array<WSABUF, slices_max> parts;
   std::size_t count = 0;
@@ -46,18 +42,18 @@ std::size_t Poller::send(Channel channel, std::span<const Slice> slices) {
     counters_.sent_bytes += sent;
     if (sent == offered) return sent;
     sending.set(Slot::wants_send);
-    enqueue(sending, channel, ready_);
+    enqueue(sending, channel);
     return sent;
   }
   sending.set(Slot::wants_send);
   if (begun_so == Begun::pending) {
     sending.set(Slot::sending);
-  } else if (is_lack_of_room(error)) {
+  } else if (is_passing(winsock::classify(error))) {
     ++counters_.would_blocks;
     back_off(sending, channel);
   } else {
     sending.set(Slot::sending);  // until the failure is told
-    tell(channel, Operation::send, error);
+    queue_completion(channel, Operation::send, error);
   }
   return 0;
 }
@@ -67,17 +63,17 @@ bool Poller::finished_send(Slot& slot, Channel channel, std::size_t count, int e
   slot.clear(Slot::sending);
   if (slot.kind == SocketKind::datagram) {
     // A copy has left or was refused; that there is room again is news only to who was turned away.
-    if (error != 0) tell(channel, Operation::send, error);
+    if (error != 0) queue_completion(channel, Operation::send, error);
     if (!slot.is(Slot::wants_send)) return false;
     count = 0;
     error = 0;
   }
   slot.clear(Slot::wants_send);
-  fill(completion, Operation::send, slot, channel);
+  begin_completion(completion, Operation::send, slot, channel, counters_);
   completion.count = count;
   counters_.sent_bytes += count;
   // Cancelled by nobody of ours, or no memory: what was taken counts, the rest is offered again.
-  if (error != 0 && error != WSA_OPERATION_ABORTED && !is_lack_of_room(error)) {
+  if (error != 0 && !is_passing(winsock::classify(error))) {
     completion.error = winsock::error_from(error);
     completion.count = 0;
   }
@@ -111,38 +107,28 @@ int Poller::send_copy(Slot& slot, Channel channel, const Datagram& datagram) {
   return error;
 }
 
-// A datagram that the kernel refuses is told and counts as taken. The bounce of an earlier one is
-// told once, and the present one tried again.
+// One at a time. The first that finds no room is copied; while a copy is under way there is none.
 std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams) {
-  Slot& sending = checked(channel);
+  Slot& sending = slots_.checked(channel);
   assert(!sending.is(Slot::wants_send) && "at most one send per channel is unfinished");
-  std::size_t taken = 0;
-  bool is_retry = false;
-  while (taken < datagrams.size() && !sending.is(Slot::sending)) {
-    const Datagram& datagram = datagrams[taken];
+  const auto send_one = [&](std::span<const Datagram> rest) {
+    if (sending.is(Slot::sending)) return -WSAEWOULDBLOCK;
     ++counters_.send_calls;
-    int error = winsock::send_datagram(sending.handle, datagram);
+    int error = winsock::send_datagram(sending.handle, rest.front());
     if (error == WSAEWOULDBLOCK) {
       ++counters_.would_blocks;
-      error = send_copy(sending, channel, datagram);
+      error = send_copy(sending, channel, rest.front());
     }
-    if (error == 0) {
-      counters_.sent_bytes += datagram.bytes.size();
-      ++counters_.sent_datagrams;
-      ++taken;
-      is_retry = false;
-      continue;
-    }
-    if (is_lack_of_room(error)) {
-      back_off(sending, channel);
-      break;
-    }
-    tell(channel, Operation::send, error);
-    is_retry = (error == WSAECONNREFUSED || error == WSAECONNRESET) && !is_retry;
-    if (!is_retry) ++taken;
+    return error == 0 ? 1 : -error;
+  };
+  const DatagramsTaken taken = send_datagrams(
+      datagrams, counters_, send_one, winsock::classify,
+      [this, channel](int error) { queue_completion(channel, Operation::send, error); });
+  if (taken.stopped_by != ErrorClass::none) sending.set(Slot::wants_send);
+  if (taken.stopped_by != ErrorClass::none && !sending.is(Slot::sending)) {
+    back_off(sending, channel);
   }
-  if (taken < datagrams.size()) sending.set(Slot::wants_send);
-  return taken;
+  return taken.count;
 }
 
 }  // namespace tern::iocp

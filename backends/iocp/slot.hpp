@@ -34,6 +34,8 @@ struct Slot {
   static constexpr std::uint16_t skips = 1U << 10;     // what is done at once brings no packet
   static constexpr std::uint16_t said_all = 1U << 11;  // shutdown_send() was called
 
+  bool is_closing() const { return is(closing); }
+  std::uint32_t& link() { return next_free; }
   bool is(std::uint16_t mask) const { return (flags & mask) != 0; }
   void set(std::uint16_t mask) { flags = static_cast<std::uint16_t>(flags | mask); }
   void clear(std::uint16_t mask) { flags = static_cast<std::uint16_t>(flags & ~mask); }

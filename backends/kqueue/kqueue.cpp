@@ -54,8 +54,7 @@ Poller::Poller(const PollerOptions& options)
 Poller::~Poller() { ::close(kqueue_fd_); }
 
 void Poller::add_filter(Channel channel, const readiness::Slot& slot, int filter) {
-  // Datagrams find room nearly always: the kernel is asked for it only when they have not, and then
-  // it answers once.
+  // Datagrams find room nearly always: it is asked for only where they have not, and told once.
   const bool once = slot.kind == SocketKind::datagram && filter == EVFILT_WRITE;
   struct kevent& change = changes_.emplace_back();
   EV_SET(&change, static_cast<std::uintptr_t>(slot.fd), static_cast<std::int16_t>(filter),
@@ -63,8 +62,9 @@ void Poller::add_filter(Channel channel, const readiness::Slot& slot, int filter
          std::bit_cast<void*>(channel));
 }
 
-Channel Poller::attach(Socket socket, Owner* owner, std::error_code&) {
-  const Channel channel = add(socket, owner);
+Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
+  const Channel channel = add(socket, owner, error);
+  if (!channel.valid()) return {};
   add_filter(channel, slot(channel.index), EVFILT_READ);
   if (socket.kind == SocketKind::stream) {
     add_filter(channel, slot(channel.index), EVFILT_WRITE);

@@ -1,25 +1,14 @@
 // perform(): the one call that a ready socket gets in a turn, and what becomes of its result.
-#include <cassert>
 #include <cerrno>
 
 #include "backends/readiness/readiness_poller.hpp"
 
 namespace tern::readiness {
-namespace {
-
-bool would_block(int errno_value) { return errno_value == EAGAIN || errno_value == EWOULDBLOCK; }
-
-bool is_lack_of_room(int errno_value) {
-  return errno_value == EMFILE || errno_value == ENFILE || errno_value == ENOBUFS ||
-         errno_value == ENOMEM;
-}
-
-}  // namespace
 
 bool ReadinessPoller::perform(Slot& slot, Channel channel, Completion& completion) {
   constexpr std::uint16_t rare = Slot::closing | Slot::wants_connect | Slot::wants_send;
   if (slot.has(rare)) [[unlikely]] {
-    if (slot.has(Slot::closing)) return perform_close(slot, channel, completion);
+    if (slot.is_closing()) return perform_close(slot, channel, completion);
     if (slot.has(Slot::wants_connect)) return perform_connect(slot, channel, completion);
     // Sending first: it frees the caller's memory, receiving fills it.
     if (slot.has(Slot::writable)) return perform_send(slot, channel, completion);
@@ -44,7 +33,7 @@ bool ReadinessPoller::perform(Slot& slot, Channel channel, Completion& completio
 }
 
 bool ReadinessPoller::perform_close(Slot& slot, Channel channel, Completion& completion) {
-  fill(completion, Operation::close, slot, channel);
+  begin_completion(completion, Operation::close, slot, channel, counters_);
   release(channel);
   return true;
 }
@@ -57,14 +46,14 @@ bool ReadinessPoller::perform_connect(Slot& slot, Channel channel, Completion& c
   socklen_t size = sizeof errno_value;
   if (::getsockopt(slot.fd, SOL_SOCKET, SO_ERROR, &errno_value, &size) != 0) errno_value = errno;
   slot.clear(Slot::wants_connect);
-  fill(completion, Operation::connect, slot, channel);
+  begin_completion(completion, Operation::connect, slot, channel, counters_);
   if (errno_value != 0) completion.error = posix::error_from(errno_value);
   return true;
 }
 
 bool ReadinessPoller::perform_send(Slot& slot, Channel channel, Completion& completion) {
   slot.clear(Slot::wants_send);
-  fill(completion, Operation::send, slot, channel);
+  begin_completion(completion, Operation::send, slot, channel, counters_);
   completion.count = 0;  // a readiness kernel only says: try again
   if (slot.has(Slot::readable)) enqueue(slot, channel.index);
   return true;
@@ -87,19 +76,20 @@ bool ReadinessPoller::perform_send(Slot& slot, Channel channel, Completion& comp
 
 bool ReadinessPoller::receive_failed(Slot& slot, Channel channel, int errno_value,
                                      Completion& completion) {
-  if (would_block(errno_value)) {
+  const ErrorClass error = posix::classify(errno_value);
+  if (error == ErrorClass::would_block) {
     ++counters_.would_blocks;
     // Exhausted after all: it was not an end that the kernel spoke of, but an urgent byte.
     slot.clear(Slot::readable | Slot::ending);
     return false;
   }
   // Interrupted, or no memory for the moment: the socket is still readable.
-  if (errno_value == EINTR || errno_value == ENOMEM || errno_value == ENOBUFS) {
-    retry(slot, channel.index, errno_value);
+  if (is_passing(error)) {
+    retry(slot, channel.index, error);
     return false;
   }
   slot.clear(Slot::readable | Slot::wants_receive);
-  fill(completion, Operation::receive, slot, channel);
+  begin_completion(completion, Operation::receive, slot, channel, counters_);
   completion.error = posix::error_from(errno_value);
   completion.bytes = {};
   return true;
@@ -111,17 +101,18 @@ bool ReadinessPoller::perform_receive_datagrams(Slot& slot, Channel channel,
   const int received = batch_->receive(slot.fd);
   if (received < 0) {
     const int errno_value = errno;
-    if (would_block(errno_value)) {
+    const ErrorClass error = posix::classify(errno_value);
+    if (error == ErrorClass::would_block) {
       ++counters_.would_blocks;
       slot.clear(Slot::readable | Slot::ending);
       return false;
     }
-    if (errno_value == EINTR || errno_value == ENOMEM || errno_value == ENOBUFS) {
-      retry(slot, channel.index, errno_value);
+    if (is_passing(error)) {
+      retry(slot, channel.index, error);
       return false;
     }
     enqueue(slot, channel.index);
-    fill(completion, Operation::receive, slot, channel);
+    begin_completion(completion, Operation::receive, slot, channel, counters_);
     completion.error = posix::error_from(errno_value);  // a bounced send, most often
     completion.datagrams = {};
     return true;
@@ -132,8 +123,10 @@ bool ReadinessPoller::perform_receive_datagrams(Slot& slot, Channel channel,
   } else {
     slot.clear(Slot::readable);
   }
-  if (batch_->error_behind() != 0) fail(channel, Operation::receive, batch_->error_behind());
-  fill(completion, Operation::receive, slot, channel);
+  if (batch_->error_behind() != 0) {
+    queue_completion(channel, Operation::receive, batch_->error_behind());
+  }
+  begin_completion(completion, Operation::receive, slot, channel, counters_);
   completion.datagrams = batch_->received();
   for (const Datagram& each : completion.datagrams) counters_.received_bytes += each.bytes.size();
   counters_.received_datagrams += static_cast<std::uint64_t>(received);
@@ -142,8 +135,9 @@ bool ReadinessPoller::perform_receive_datagrams(Slot& slot, Channel channel,
 
 bool ReadinessPoller::perform_accept(Slot& slot, Channel channel, Completion& completion) {
   const int fd = posix::accept_socket(slot.fd);
-  const int errno_value = errno;
-  if (fd < 0 && would_block(errno_value)) {
+  const int errno_value = fd < 0 ? errno : 0;
+  const ErrorClass error = posix::classify(errno_value);
+  if (error == ErrorClass::would_block) {
     ++counters_.would_blocks;
     slot.clear(Slot::readable);
     return false;
@@ -154,11 +148,11 @@ bool ReadinessPoller::perform_accept(Slot& slot, Channel channel, Completion& co
   if (fd >= 0 && accepts_left_ > 0) {
     --accepts_left_;
     enqueue_first(slot, channel.index);
-  } else if (fd >= 0 || !is_lack_of_room(errno_value)) {
+  } else if (fd >= 0 || !is_lack_of_room(error)) {
     enqueue(slot, channel.index);
   }
-  if (fd < 0 && errno_value == EINTR) return false;
-  fill(completion, Operation::accept, slot, channel);
+  if (error == ErrorClass::interrupted) return false;
+  begin_completion(completion, Operation::accept, slot, channel, counters_);
   if (fd < 0) {
     completion.error = posix::error_from(errno_value);
     completion.accepted = {};

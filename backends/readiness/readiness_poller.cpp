@@ -12,56 +12,33 @@ namespace tern::readiness {
 ReadinessPoller::ReadinessPoller(const PollerOptions& options)
     : receive_bytes_(options.receive_bytes),
       datagram_bytes_(options.datagram_bytes),
-      receive_buffer_(new std::byte[options.receive_bytes]) {
-  chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
-}
+      receive_buffer_(new std::byte[options.receive_bytes]) {}
 
 ReadinessPoller::~ReadinessPoller() {
-  for (std::uint32_t index = 0; index < slots_used_; ++index) {
-    Slot& each = slot(index);
-    if (each.kind != SocketKind::none && !each.has(Slot::closing)) {
-      Sockets::close({each.fd, each.kind});
-    }
-  }
+  slots_.for_each([](const Slot& each, Channel) {
+    if (!each.is_closing()) Sockets::close({each.fd, each.kind});
+  });
 }
 
-Channel ReadinessPoller::add(Socket socket, Owner* owner) {
-  std::uint32_t index = free_head_;
-  if (index != Channel::no_index) {
-    free_head_ = slot(index).next;
-  } else {
-    index = slots_used_++;
-    if (index / chunk_slots == chunks_.size()) {
-      chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
-    }
+Channel ReadinessPoller::add(Socket socket, Owner* owner, std::error_code& error) {
+  if (socket.kind == SocketKind::datagram && batch_ == nullptr &&
+      !has_memory_for([this] { batch_ = std::make_unique<posix::DatagramBatch>(datagram_bytes_); },
+                      error)) {
+    return {};
   }
-  if (socket.kind == SocketKind::datagram && batch_ == nullptr) {
-    batch_ = std::make_unique<posix::DatagramBatch>(datagram_bytes_);
-  }
-  Slot& added = slot(index);
-  added.owner = owner;
+  if (!slots_.make_room(error)) return {};
+  const Channel channel = slots_.add(socket, owner);
+  Slot& added = slots_[channel.index];
   added.fd = static_cast<int>(socket.handle);
-  added.next = Channel::no_index;
-  added.kind = socket.kind;
   // A fresh socket has room to send; the kernel tells of input by an event.
   added.flags = Slot::writable;
   if (socket.kind == SocketKind::stream) added.set(Slot::stream);
-  return {index, added.generation};
-}
-
-void ReadinessPoller::release(Channel channel) {
-  Slot& freed = slot(channel.index);
-  ++freed.generation;
-  freed.kind = SocketKind::none;
-  freed.owner = nullptr;
-  freed.flags = 0;
-  freed.next = free_head_;
-  free_head_ = channel.index;
+  return channel;
 }
 
 Socket ReadinessPoller::socket(Channel channel) const {
-  assert(is_current(channel));
-  const Slot& found = slot(channel.index);
+  assert(slots_.is_current(channel));
+  const Slot& found = slots_[channel.index];
   return {found.fd, found.kind};
 }
 
@@ -72,7 +49,7 @@ void ReadinessPoller::enqueue(Slot& slot_to_queue, std::uint32_t index) {
   if (ready_tail_ == Channel::no_index) {
     ready_head_ = index;
   } else {
-    slot(ready_tail_).next = index;
+    slots_[ready_tail_].next = index;
   }
   ready_tail_ = index;
   ++ready_count_;
@@ -89,8 +66,8 @@ void ReadinessPoller::enqueue_first(Slot& slot_to_queue, std::uint32_t index) {
 }
 
 // The next turn makes the call again that was interrupted or found no memory.
-void ReadinessPoller::retry(Slot& slot_to_retry, std::uint32_t index, int errno_value) {
-  if (errno_value != EINTR) is_short_of_memory_ = true;
+void ReadinessPoller::retry(Slot& slot_to_retry, std::uint32_t index, ErrorClass error) {
+  if (error == ErrorClass::no_memory) is_short_of_memory_ = true;
   enqueue(slot_to_retry, index);
 }
 
@@ -103,37 +80,31 @@ Duration ReadinessPoller::bounded(Duration limit) const {
 void ReadinessPoller::begin_turn() {
   is_short_of_memory_ = false;
   turn_left_ = ready_count_;
-  failed_left_ = failed_.size();
+  queue_.begin_turn();
   accepts_left_ = accepts_per_turn_max;
 }
 
 void ReadinessPoller::order(Channel channel, std::uint16_t want) {
-  Slot& ordered = checked(channel);
+  Slot& ordered = slots_.checked(channel);
   ordered.set(want);
   if (ordered.has(Slot::readable)) enqueue(ordered, channel.index);
 }
 
 void ReadinessPoller::stop(Channel channel, Operation operation) {
   assert(operation == Operation::accept || operation == Operation::receive);
-  checked(channel).clear(operation == Operation::accept ? Slot::wants_accept : Slot::wants_receive);
+  slots_.checked(channel).clear(operation == Operation::accept ? Slot::wants_accept
+                                                               : Slot::wants_receive);
 }
 
-void ReadinessPoller::fail(Channel channel, Operation operation, int errno_value) {
-  failed_.push_back({channel, operation, posix::error_from(errno_value)});
-}
-
-bool ReadinessPoller::next_failed(Completion& completion) {
-  while (failed_left_ > 0) {
-    --failed_left_;
-    const Failed failed = failed_.front();
-    failed_.erase(failed_.begin());
-    if (!is_current(failed.channel)) continue;
-    const Slot& of = slot(failed.channel.index);
-    if (of.has(Slot::closing)) continue;
+bool ReadinessPoller::next_queued_completion(Completion& completion) {
+  while (queue_.has_turn()) {
+    const QueuedCompletion queued = queue_.take();
+    const Slot* const of = slots_.find_open(queued.channel);
+    if (of == nullptr) continue;
     // A bounce behind the last datagrams of an order that has been withdrawn since.
-    if (failed.operation == Operation::receive && !of.has(Slot::wants_receive)) continue;
-    fill(completion, failed.operation, of, failed.channel);
-    completion.error = failed.error;
+    if (queued.operation == Operation::receive && !of->has(Slot::wants_receive)) continue;
+    begin_completion(completion, queued.operation, *of, queued.channel, counters_);
+    completion.error = queued.error;
     completion.datagrams = {};
     completion.count = 0;
     return true;
@@ -146,17 +117,17 @@ bool ReadinessPoller::next_queued(Completion& completion) {
     --turn_left_;
     --ready_count_;
     const std::uint32_t index = ready_head_;
-    Slot& ready = slot(index);
+    Slot& ready = slots_[index];
     ready_head_ = ready.next;
     if (ready_head_ == Channel::no_index) ready_tail_ = Channel::no_index;
     ready.clear(Slot::queued);
     if (perform(ready, {index, ready.generation}, completion)) return true;
   }
-  return next_failed(completion);
+  return next_queued_completion(completion);
 }
 
 void ReadinessPoller::connect(Channel channel, const Endpoint& endpoint) {
-  Slot& connecting = checked(channel);
+  Slot& connecting = slots_.checked(channel);
   const posix::Address address(endpoint);
   // Registering an unconnected socket already brought an event ("hung up"); it means nothing.
   connecting.clear(Slot::readable | Slot::writable | Slot::ending);
@@ -167,7 +138,7 @@ void ReadinessPoller::connect(Channel channel, const Endpoint& endpoint) {
   } else if (errno == EINPROGRESS || errno == EINTR) {
     connecting.set(Slot::wants_connect);
   } else {
-    fail(channel, Operation::connect, posix::connect_error(errno));
+    queue_completion(channel, Operation::connect, posix::connect_error(errno));
   }
 }
 
@@ -199,7 +170,7 @@ std::size_t ReadinessPoller::send_many(Channel channel, std::span<const Slice> s
                                                          ssize_t sent, bool is_full) {
   // The kernel may refuse to send even nothing to a peer that is gone; nothing is still done.
   if (offered == 0) return 0;
-  Slot& sending = slot(channel.index);
+  Slot& sending = slots_[channel.index];
   if (sent >= 0) {
     counters_.sent_bytes += static_cast<std::size_t>(sent);
     sending.set(Slot::wants_send);
@@ -211,70 +182,47 @@ std::size_t ReadinessPoller::send_many(Channel channel, std::span<const Slice> s
     return static_cast<std::size_t>(sent);
   }
   const auto errno_value = static_cast<int>(-sent);
-  if (errno_value == EAGAIN || errno_value == EWOULDBLOCK) {
-    ++counters_.would_blocks;
-    sending.set(Slot::wants_send);
-    sending.clear(Slot::writable);
-  } else if (errno_value == EINTR || errno_value == ENOBUFS || errno_value == ENOMEM) {
-    // Of these no event will tell: the next turn tries again.
-    sending.set(Slot::wants_send);
-    retry(sending, channel.index, errno_value);
+  if (const ErrorClass error = posix::classify(errno_value); is_passing(error)) {
+    wait_for_room(sending, channel.index, error);
   } else {
-    fail(channel, Operation::send, errno_value);
+    queue_completion(channel, Operation::send, errno_value);
   }
   return 0;
 }
 
-// True when sending may go on. A bounce of an earlier datagram is told once and the current one
-// tried again; a datagram that the kernel will never take is told and skipped.
-bool ReadinessPoller::skip_refused_datagram(Channel channel, Slot& sending, int errno_value,
-                                            bool& retried) {
-  if (errno_value == EAGAIN || errno_value == EWOULDBLOCK) {
-    ++counters_.would_blocks;
-    sending.set(Slot::wants_send);
-    sending.clear(Slot::writable);
-    return false;
-  }
-  if (errno_value == EINTR) return true;
-  if (errno_value == ENOBUFS || errno_value == ENOMEM) {
-    sending.set(Slot::wants_send);
-    retry(sending, channel.index, errno_value);
-    return false;
-  }
-  fail(channel, Operation::send, errno_value);
-  retried = errno_value == ECONNREFUSED && !retried;
-  return true;
+// Of room an event tells; of memory none, and the next turn tries again.
+void ReadinessPoller::wait_for_room(Slot& sending, std::uint32_t index, ErrorClass error) {
+  sending.set(Slot::wants_send);
+  if (error != ErrorClass::would_block) return retry(sending, index, error);
+  ++counters_.would_blocks;
+  sending.clear(Slot::writable);
 }
 
 std::size_t ReadinessPoller::send_to(Channel channel, std::span<const Datagram> datagrams) {
   Slot& sending = checked_to_send(channel);
-  std::size_t taken = 0;
-  bool retried = false;
-  while (taken < datagrams.size()) {
-    ++counters_.send_calls;
-    const int sent = batch_->send(sending.fd, datagrams.subspan(taken));
-    if (sent < 0) {
-      const int errno_value = errno;
-      if (!skip_refused_datagram(channel, sending, errno_value, retried)) break;
-      if (errno_value != EINTR && !retried) ++taken;
-      continue;
-    }
-    retried = false;
-    for (int i = 0; i < sent; ++i) counters_.sent_bytes += datagrams[taken++].bytes.size();
-    counters_.sent_datagrams += static_cast<std::uint64_t>(sent);
+  const DatagramsTaken taken = send_datagrams(
+      datagrams, counters_,
+      [this, &sending](std::span<const Datagram> rest) {
+        ++counters_.send_calls;
+        return batch_->send(sending.fd, rest);
+      },
+      posix::classify,
+      [this, channel](int error) { queue_completion(channel, Operation::send, error); });
+  if (taken.stopped_by != ErrorClass::none) {
+    wait_for_room(sending, channel.index, taken.stopped_by);
   }
-  return taken;
+  return taken.count;
 }
 
 void ReadinessPoller::shutdown_send(Channel channel) {
-  const Slot& ended = checked(channel);
+  const Slot& ended = slots_.checked(channel);
   assert(!ended.has(Slot::wants_send) && "a send is unfinished");
   // It fails only when the peer is already gone, which receive() tells.
   (void)::shutdown(ended.fd, SHUT_WR);
 }
 
 void ReadinessPoller::close(Channel channel) {
-  Slot& closed = checked(channel);
+  Slot& closed = slots_.checked(channel);
   Sockets::close({closed.fd, closed.kind});
   const bool was_queued = closed.has(Slot::queued);
   closed.flags = Slot::closing;

@@ -17,12 +17,15 @@
 #include <memory>
 #include <vector>
 
+#include "backends/common/error_class.hpp"
+#include "backends/common/slot_table.hpp"
+#include "backends/common/turn_queue.hpp"
 #include "backends/poller.hpp"
 #include "backends/socket/posix.hpp"
 
 namespace tern::readiness {
 
-// 24 bytes for each socket; slots are found by index and never move.
+// 24 bytes for each socket.
 struct Slot {
   // The bits of `readable` and `writable` are those of EPOLLIN and EPOLLOUT: no translation.
   static constexpr std::uint16_t readable = 1U << 0;  // an edge not yet used up
@@ -39,14 +42,17 @@ struct Slot {
   Owner* owner = nullptr;
   int fd = -1;
   std::uint32_t generation = 0;
-  std::uint32_t next = Channel::no_index;  // in the ready queue, or in the list of free slots
+  std::uint32_t next = Channel::no_index;  // in the ready queue
   std::uint16_t flags = 0;
   SocketKind kind = SocketKind::none;
 
   bool has(std::uint16_t mask) const { return (flags & mask) != 0; }
   void set(std::uint16_t mask) { flags = static_cast<std::uint16_t>(flags | mask); }
   void clear(std::uint16_t mask) { flags = static_cast<std::uint16_t>(flags & ~mask); }
+  bool is_closing() const { return has(closing); }
+  std::uint32_t& link() { return next; }
 };
+static_assert(sizeof(Slot) == 24);
 
 // What a limit is for the kernel. REQUIRES not negative.
 inline timespec timespec_of(Duration limit) {
@@ -93,15 +99,12 @@ class ReadinessPoller {
   ReadinessPoller& operator=(const ReadinessPoller&) = delete;
 
   // A slot for the socket. The backend registers it with the kernel, or releases the slot.
-  Channel add(Socket socket, Owner* owner);
-  void release(Channel channel);
-  Slot& slot(std::uint32_t index) { return chunks_[index / chunk_slots][index % chunk_slots]; }
-  const Slot& slot(std::uint32_t index) const {
-    return chunks_[index / chunk_slots][index % chunk_slots];
-  }
+  Channel add(Socket socket, Owner* owner, std::error_code& error);
+  void release(Channel channel) { slots_.release(channel); }
+  Slot& slot(std::uint32_t index) { return slots_[index]; }
 
   // Whether the coming wait must not block: something is ready already.
-  bool has_more() const { return ready_head_ != Channel::no_index || !failed_.empty(); }
+  bool has_more() const { return ready_head_ != Channel::no_index || queue_.has_coming(); }
   // How long the coming wait may be, if something is ready: not at all, or a moment where it is
   // ready only for asking the kernel again, which had no memory and sends no event when it has.
   Duration bounded(Duration limit) const;
@@ -133,31 +136,17 @@ class ReadinessPoller {
   Time now_{};
 
  private:
-  static constexpr std::uint32_t chunk_slots = 256;
   static constexpr unsigned accepts_per_turn_max = 64;
 
-  // An order that failed on the spot; told by next(), because no call calls back.
-  struct Failed {
-    Channel channel;
-    Operation operation;
-    std::error_code error;
-  };
-
-  bool is_current(Channel channel) const {
-    return channel.index < slots_used_ && slot(channel.index).generation == channel.generation;
-  }
-  Slot& checked(Channel channel) {
-    assert(is_current(channel) && "a channel is used after its close completion");
-    assert(!slot(channel.index).has(Slot::closing) && "a channel is used after close()");
-    return slot(channel.index);
-  }
   void order(Channel channel, std::uint16_t want);
   void enqueue(Slot& slot, std::uint32_t index);
   // Once more in this turn, before everybody else.
   void enqueue_first(Slot& slot, std::uint32_t index);
-  void retry(Slot& slot, std::uint32_t index, int errno_value);
-  void fail(Channel channel, Operation operation, int errno_value);
-  bool next_failed(Completion& completion);
+  void retry(Slot& slot, std::uint32_t index, ErrorClass error);
+  void queue_completion(Channel channel, Operation operation, int errno_value) {
+    queue_.push({channel, operation, posix::error_from(errno_value)});
+  }
+  bool next_queued_completion(Completion& completion);
 
   bool perform(Slot& slot, Channel channel, Completion& completion);
   bool perform_close(Slot& slot, Channel channel, Completion& completion);
@@ -174,35 +163,25 @@ class ReadinessPoller {
     return true;
   }
   void deliver(const Slot& slot, Channel channel, std::size_t bytes, Completion& completion) {
-    fill(completion, Operation::receive, slot, channel);
+    begin_completion(completion, Operation::receive, slot, channel, counters_);
     completion.bytes = {receive_buffer_.get(), bytes};
     counters_.received_bytes += bytes;
-  }
-  void fill(Completion& completion, Operation operation, const Slot& slot, Channel channel) {
-    completion.operation = operation;
-    completion.owner = slot.owner;
-    completion.channel = channel;
-    // Fetching the category for a clear error costs more than looking.
-    if (completion.error) [[unlikely]]
-      completion.error.clear();
-    ++counters_.completions;
   }
   bool receive_unusual(Slot& slot, Channel channel, ssize_t received, Completion& completion);
   bool receive_failed(Slot& slot, Channel channel, int errno_value, Completion& completion);
   bool perform_receive_datagrams(Slot& slot, Channel channel, Completion& completion);
   bool perform_accept(Slot& slot, Channel channel, Completion& completion);
   Slot& checked_to_send(Channel channel) {
-    Slot& sending = checked(channel);
+    Slot& sending = slots_.checked(channel);
     assert(!sending.has(Slot::wants_send) && "at most one send per channel is unfinished");
     return sending;
   }
+  void wait_for_room(Slot& sending, std::uint32_t index, ErrorClass error);
   std::size_t send_many(Channel channel, std::span<const Slice> slices);
   std::size_t sent_less(Channel channel, std::size_t offered, ssize_t sent, bool is_full);
-  bool skip_refused_datagram(Channel channel, Slot& slot, int errno_value, bool& retried);
 
-  std::vector<std::unique_ptr<Slot[]>> chunks_;
-  std::uint32_t slots_used_ = 1;  // the first stays empty: backends name their own things by it
-  std::uint32_t free_head_ = Channel::no_index;
+  // The first stays empty: backends name their own things by it.
+  SlotTable<Slot> slots_{1};
   std::uint32_t ready_head_ = Channel::no_index;
   std::uint32_t ready_tail_ = Channel::no_index;
   std::uint32_t ready_count_ = 0;
@@ -213,8 +192,7 @@ class ReadinessPoller {
   std::size_t datagram_bytes_;
   std::unique_ptr<std::byte[]> receive_buffer_;
   std::unique_ptr<posix::DatagramBatch> batch_;  // made with the first datagram socket
-  std::vector<Failed> failed_;
-  std::size_t failed_left_ = 0;  // of failed_, how many belong to this turn
+  TurnQueue<QueuedCompletion> queue_;            // orders that failed on the spot
 };
 
 }  // namespace tern::readiness

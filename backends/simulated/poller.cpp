@@ -51,9 +51,9 @@ Poller::Poller(const PollerOptions& options)
 
 Poller::~Poller() {
   network_.leave(*this);
-  for (Slot& slot : slots_) {
-    if (slot.object != nullptr && slot.object->handle >= 0) network_.close(slot.object);
-  }
+  slots_.for_each([this](const Slot& slot, Channel) {
+    if (slot.object->handle >= 0) network_.close(slot.object);
+  });
 }
 
 Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
@@ -66,27 +66,17 @@ Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
                                                                   : std::errc::no_space_on_device);
     return {};
   }
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
-    slots_.emplace_back();
-  }
-  const std::uint32_t index = free_slots_.back();
-  free_slots_.pop_back();
-  Slot& slot = slots_[index];
-  const std::uint32_t generation = slot.generation + 1;
-  slot = Slot();
-  slot.generation = generation;
-  slot.owner = owner;
-  slot.object = object;
+  if (!slots_.make_room(error)) return {};
+  const Channel channel = slots_.add(socket, owner);
+  slots_[channel.index].object = object;
   object->watcher = this;
-  object->index = index;
-  simulation_.record({1, index, generation});
-  return {index, generation};
+  object->index = channel.index;
+  simulation_.record({1, channel.index, channel.generation});
+  return channel;
 }
 
 Poller::Slot& Poller::checked(Channel channel) {
-  require(channel.index < slots_.size() && slots_[channel.index].object != nullptr &&
-              slots_[channel.index].generation == channel.generation,
+  require(slots_.is_current(channel),
           "a channel is used after its close completion, or of another poller");
   Slot& slot = slots_[channel.index];
   require(!slot.closes, "a channel is used after close()");

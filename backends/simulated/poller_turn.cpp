@@ -29,10 +29,9 @@ void Poller::pass_over() {
 
 std::size_t Poller::pending_operations() const {
   std::size_t count = 0;
-  for (const Slot& slot : slots_) {
-    if (slot.object == nullptr) continue;
+  slots_.for_each([&count](const Slot& slot, Channel) {
     count += slot.closes ? 1U : std::size_t{slot.connects} + std::size_t{slot.sends};
-  }
+  });
   return count;
 }
 
@@ -190,7 +189,7 @@ bool Poller::keep_back(std::uint32_t index, Slot& slot) {
   const auto delay = Duration(simulation_.random.between(1, std::max<std::uint64_t>(most, 1)));
   simulation_.after(delay, [self = std::weak_ptr(self_), index, generation = slot.generation] {
     const auto poller = self.lock();
-    if (poller == nullptr || (*poller)->slots_[index].generation != generation) return;
+    if (poller == nullptr || !(*poller)->slots_.is_current({index, generation})) return;
     Slot& kept = (*poller)->slots_[index];
     kept.is_late = false;
     kept.was_late = true;
@@ -207,7 +206,7 @@ bool Poller::next(Completion& completion) {
     const Entry entry = turn_[turn_at_++];
     Slot& slot = slots_[entry.channel.index];
     // It was closed in this turn, and the slot may be another channel's already.
-    if (slot.object == nullptr || slot.generation != entry.channel.generation) continue;
+    if (!slots_.is_current(entry.channel)) continue;
     if (slot.closes != (entry.operation == Operation::close)) continue;
     completion = Completion();
     completion.operation = entry.operation;
@@ -315,7 +314,7 @@ bool Poller::finish_receive_datagrams(Slot& slot, Completion& completion) {
 bool Poller::finish_send(Slot& slot, Completion& completion) {
   if (!slot.refused.empty()) {
     completion.error = slot.refused.front();
-    slot.refused.erase(slot.refused.begin());
+    slot.refused.pop_front();
     return true;
   }
   if (!std::exchange(slot.sends, false)) return false;
@@ -332,10 +331,7 @@ bool Poller::finish_send(Slot& slot, Completion& completion) {
 
 bool Poller::finish_close(Slot& slot, Completion& completion) {
   if (sends_later()) finish_closing(slot);
-  slot.slices = {};
-  slot.refused = {};
-  slot.object.reset();
-  free_slots_.push_back(completion.channel.index);
+  slots_.release(completion.channel);
   return true;
 }
 

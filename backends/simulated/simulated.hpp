@@ -26,11 +26,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <semaphore>
 #include <string_view>
 #include <vector>
 
+#include "backends/common/slot_table.hpp"
 #include "backends/poller.hpp"
 #include "backends/simulated/network.hpp"
 
@@ -74,9 +76,11 @@ class Poller final : private Participant {
   static constexpr std::size_t accepts_per_turn_max = 16;  // of one listener
 
   struct Slot {
-    std::uint32_t generation = 0;
     Owner* owner = nullptr;
-    std::shared_ptr<Object> object;  // nothing: the slot is free
+    std::uint32_t generation = 0;
+    std::uint32_t next_free = Channel::no_index;
+    SocketKind kind = SocketKind::none;
+    std::shared_ptr<Object> object;
     // Orders.
     bool accepts = false;
     bool receives = false;
@@ -93,7 +97,10 @@ class Poller final : private Participant {
     // Of an unfinished send: why it failed, and what the caller still offers.
     std::error_code send_error;
     std::vector<Slice> slices;
-    std::vector<std::error_code> refused;  // datagrams, not yet reported
+    std::deque<std::error_code> refused;  // datagrams, not yet reported
+
+    bool is_closing() const { return closes; }
+    std::uint32_t& link() { return next_free; }
   };
   struct Entry {
     Channel channel;
@@ -136,8 +143,7 @@ class Poller final : private Participant {
   PollerOptions options_;
   PollerCounters counters_;
   Time now_;
-  std::vector<Slot> slots_;
-  std::vector<std::uint32_t> free_slots_;
+  SlotTable<Slot> slots_;
   std::vector<std::uint32_t> ready_;  // slots that may have something to finish
   std::vector<Entry> turn_;
   std::size_t turn_at_ = 0;

@@ -105,7 +105,9 @@ int DatagramBatch::send(int fd, std::span<const Datagram> datagrams) {
     header.msg_iov = &kernel_->slices[i];
     header.msg_iovlen = 1;
   }
-  return ::sendmmsg(fd, kernel_->messages.data(), static_cast<unsigned>(count), MSG_NOSIGNAL);
+  const int taken =
+      ::sendmmsg(fd, kernel_->messages.data(), static_cast<unsigned>(count), MSG_NOSIGNAL);
+  return taken >= 0 ? taken : -errno;
 }
 
 }  // namespace tern::posix

@@ -78,7 +78,7 @@ int DatagramBatch::send(int fd, std::span<const Datagram> datagrams) {
     header.msg_iov = &slice;
     header.msg_iovlen = 1;
     // An error behind datagrams that were taken is left for the next call, which repeats this one.
-    if (::sendmsg(fd, &header, send_flags) < 0) return taken > 0 ? taken : -1;
+    if (::sendmsg(fd, &header, send_flags) < 0) return taken > 0 ? taken : -errno;
     ++taken;
   }
   return taken;

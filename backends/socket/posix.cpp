@@ -118,6 +118,31 @@ std::error_code error_from(int errno_value) {
   return {errno_value, std::system_category()};
 }
 
+ErrorClass classify(int errno_value) {
+  switch (errno_value) {
+    case 0:
+      return ErrorClass::none;
+    case EAGAIN:
+#if EAGAIN != EWOULDBLOCK
+    case EWOULDBLOCK:
+#endif
+      return ErrorClass::would_block;
+    case EINTR:
+    case ECANCELED:
+      return ErrorClass::interrupted;
+    case ENOMEM:
+    case ENOBUFS:
+      return ErrorClass::no_memory;
+    case EMFILE:
+    case ENFILE:
+      return ErrorClass::no_descriptor;
+    case ECONNREFUSED:
+      return ErrorClass::refused;
+    default:
+      return ErrorClass::other;
+  }
+}
+
 OptionNumber number_of(SocketOption option) {
   switch (option) {
     case SocketOption::receive_buffer:

@@ -16,6 +16,7 @@
 #include <system_error>
 #include <vector>
 
+#include "backends/common/error_class.hpp"
 #include "backends/poller.hpp"
 #include "backends/socket/options.hpp"
 
@@ -41,6 +42,9 @@ struct Sockets {
 
 // An errno value in the contract's vocabulary.
 std::error_code error_from(int errno_value);
+
+// What it means to a poller. None where it is 0.
+ErrorClass classify(int errno_value);
 
 // A kernel address. `size` is what the kernel is told or has told.
 struct Address {
@@ -93,7 +97,7 @@ class DatagramBatch {
   std::span<const Datagram> received() const { return {datagrams_.data(), count_}; }
   // An errno value that came after the received datagrams and will not be told again, or 0.
   int error_behind() const { return error_behind_; }
-  // Hands over at most datagrams_max. Returns how many the kernel took, or -1 and errno.
+  // Hands over at most datagrams_max. Returns how many the kernel took, or a negative errno.
   int send(int fd, std::span<const Datagram> datagrams);
 
  private:

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "backends/poller.hpp"
+#include "backends/socket/winsock_errors.hpp"
 
 namespace tern::winsock {
 

@@ -86,6 +86,30 @@ constexpr std::array meanings = {
     Meaning{WSANO_DATA, no_condition, "No address associated with hostname"},
 };
 
+// Whether and when the same call may succeed. Of a datagram socket a reset is an earlier one that
+// bounced.
+struct Class {
+  int code;
+  ErrorClass error_class;
+};
+
+constexpr std::array classes = {
+    Class{0, ErrorClass::none},
+    Class{WSAEWOULDBLOCK, ErrorClass::would_block},
+    Class{WSAEINTR, ErrorClass::interrupted},
+    Class{ERROR_OPERATION_ABORTED, ErrorClass::interrupted},
+    Class{WSAENOBUFS, ErrorClass::no_memory},
+    Class{ERROR_NOT_ENOUGH_MEMORY, ErrorClass::no_memory},
+    Class{ERROR_OUTOFMEMORY, ErrorClass::no_memory},
+    Class{ERROR_NO_SYSTEM_RESOURCES, ErrorClass::no_memory},
+    Class{ERROR_WORKING_SET_QUOTA, ErrorClass::no_memory},
+    Class{WSAEMFILE, ErrorClass::no_descriptor},
+    Class{ERROR_TOO_MANY_OPEN_FILES, ErrorClass::no_descriptor},
+    Class{WSAECONNREFUSED, ErrorClass::refused},
+    Class{WSAECONNRESET, ErrorClass::refused},
+    Class{ERROR_PORT_UNREACHABLE, ErrorClass::refused},
+};
+
 const Meaning* meaning_of(int code) {
   const auto* const found = std::find_if(meanings.begin(), meanings.end(),
                                          [code](const Meaning& each) { return each.code == code; });
@@ -110,6 +134,12 @@ class Category final : public std::error_category {
 };
 
 }  // namespace
+
+ErrorClass classify(int code) {
+  const auto* const found = std::find_if(classes.begin(), classes.end(),
+                                         [code](const Class& each) { return each.code == code; });
+  return found == classes.end() ? ErrorClass::other : found->error_class;
+}
 
 const std::error_category& error_category() {
   static const Category category;

@@ -6,8 +6,13 @@
 
 #include <system_error>
 
+#include "backends/common/error_class.hpp"
+
 namespace tern::winsock {
 
 const std::error_category& error_category();
+
+// What a code means to a poller. None where it is 0.
+ErrorClass classify(int code);
 
 }  // namespace tern::winsock

@@ -87,8 +87,9 @@ ROOMS = (
     Room(('src/core/datagram/',), 'datagram sockets',
          ('include/', CONTRACT, 'src/core/address/', 'src/core/reactor/')),
     Room(('src/core/server/',), 'listening, accepting, several reactors',
-         ('include/', CONTRACT, 'src/core/address/', 'src/core/reactor/', 'src/core/connection/',
-          'src/core/datagram/')),
+         ('include/', CONTRACT, 'backends/common/error_class.hpp', 'backends/common/memory.hpp',
+          'src/core/address/',
+          'src/core/reactor/', 'src/core/connection/', 'src/core/datagram/')),
 
     Room(('src/support/',), 'pure helpers that several share', ('include/tern/time.hpp',)),
     Room(('src/chat/hub/',), 'the chat itself: no socket, no loop', (VALUES, 'src/support/')),

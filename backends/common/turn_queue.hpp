@@ -1,0 +1,55 @@
+// TurnQueue: what a poller works off a turn at a time. QueuedCompletion: what it knows without the
+// kernel, and next() tells all the same, because no call calls back.
+//
+//       push() ──► the coming turn ── begin_turn() ──► this turn ◄── push_now()
+//                                                         │
+//                                                      take()
+//
+//   So a turn ends, however much its work makes new work; and nothing is moved to make room.
+#pragma once
+
+#include <cstddef>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "backends/poller.hpp"
+
+namespace tern {
+
+template <class T>
+class TurnQueue {
+ public:
+  void push(T value) { coming_.push_back(std::move(value)); }
+  void push_now(T value) { turn_.push_back(std::move(value)); }
+
+  // So that push() and push_now() need no memory for as many at a time.
+  void reserve(std::size_t count) {
+    coming_.reserve(count);
+    turn_.reserve(count);
+  }
+  // What is left of this turn stays first.
+  void begin_turn() {
+    if (has_turn()) return;
+    turn_.clear();
+    turn_.swap(coming_);
+    at_ = 0;
+  }
+  bool has_coming() const { return !coming_.empty(); }
+  bool has_turn() const { return at_ < turn_.size(); }
+  // The next of this turn. REQUIRES has_turn().
+  T take() { return std::move(turn_[at_++]); }
+
+ private:
+  std::vector<T> coming_;
+  std::vector<T> turn_;
+  std::size_t at_ = 0;  // of turn_, how many are taken
+};
+
+struct QueuedCompletion {
+  Channel channel;
+  Operation operation;
+  std::error_code error;  // or none
+};
+
+}  // namespace tern
