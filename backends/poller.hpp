@@ -112,7 +112,8 @@ class Owner {
 //   receive  stream: `bytes`; empty without error is the end. Datagrams: `datagrams`, at least one.
 //            `error` ends the standing order of a stream, never that of a datagram channel.
 //   send     `count` more bytes were taken, 0 where the kernel only says "try again";
-//            or `error`: a stream cannot be sent to any more, a datagram channel can
+//            or `error`: a stream cannot be sent to any more, a datagram channel can. Of one slice
+//            in loaned bytes, `bytes` is what was not taken.
 //   close    nothing refers to the channel, its owner or its slices any more
 struct Completion {
   Operation operation = Operation::close;

@@ -1,7 +1,7 @@
 // SlotQueues: which channels of a mechanism that finishes I/O need a look, each listed once: those
 // whose orders have changed, before the wait; those with something to tell, in a turn.
 //
-//   REQUIRES  of Slot: flags `changed` and `queued`, `is()` and `set()`. Taking a channel out clears
+//   REQUIRES  of Slot: flags `changed`, `queued`, `is()`, `set()`. Taking a channel out clears
 //             its flag.
 #pragma once
 

@@ -30,7 +30,8 @@ class TurnQueue {
   }
   // What is left of this turn stays first.
   void begin_turn() {
-    if (has_turn()) return;
+    if (coming_.empty() || has_turn()) [[likely]]
+      return;
     turn_.clear();
     turn_.swap(coming_);
     at_ = 0;

@@ -148,17 +148,24 @@ bool Poller::finished_connect(Slot& slot, Channel channel, int value, Completion
 bool Poller::finished_send(Slot& slot, Channel channel, int value, Completion& completion) {
   slot.clear(Slot::wants(Operation::send));
   current_buffer_ = std::exchange(slot.lent, Buffers::none);
+  Slice offered;
   if (slot.is(Slot::transfers)) [[unlikely]] {
     current_copy_ = std::move(slot.transfer->lent);
     current_has_more_ = true;
+    const iovec& first = slot.transfer->slices.front();
+    offered = {static_cast<const std::byte*>(first.iov_base), first.iov_len};
     drop_transfer(slot);
+  } else {
+    offered = {slot.bytes, slot.bytes_count};
   }
   begin_completion(completion, Operation::send, slot, channel, counters_);
   completion.count = 0;
+  completion.bytes = offered;
   if (slot.kind == SocketKind::datagram) return true;  // there is room again
   if (value >= 0) [[likely]] {
     completion.count = static_cast<std::size_t>(value);
     counters_.sent_bytes += completion.count;
+    completion.bytes = offered.subspan(std::min(completion.count, offered.size()));
   } else if (!is_passing(posix::classify(-value))) {
     completion.error = posix::error_from(-value);
   }

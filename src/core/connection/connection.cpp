@@ -5,7 +5,7 @@
 #include <cassert>
 
 #include "src/core/connection/connect_attempt.hpp"
-#include "src/core/connection/tls_state.hpp"
+#include "src/core/connection/tls_session.hpp"
 #include "src/core/reactor/reactor_core.hpp"
 
 namespace tern {
@@ -37,8 +37,6 @@ bool peer_vanished(const std::error_code& error) {
          error == std::errc::connection_aborted || error == std::errc::not_connected;
 }
 
-const std::byte* end_of(Slice bytes) { return bytes.data() + bytes.size(); }
-
 CloseReason reason_of(const std::error_code& error) {
   return peer_vanished(error) ? CloseReason::reset_by_peer : CloseReason::error;
 }
@@ -55,20 +53,23 @@ void ConnectionImpl::enter(State next) {
   assert(may_follow(state_, next));
   state_ = next;
   plain_ = next == State::open && tls_ == nullptr;
-  if (core_->borrower == this) core_->borrower = nullptr;  // only an open connection can reply
+  core_->reply.decline(*this);  // only an open connection can
 }
 
 // --- beginning ---
 
+void ConnectionImpl::use_tls(std::shared_ptr<TlsContext> context, std::string peer_name) {
+  tls_ = std::make_unique<TlsSession>(*this, std::move(context), std::move(peer_name));
+  plain_ = false;
+}
+
 bool ConnectionImpl::accept(Socket socket, std::error_code& error) {
   channel_ = core_->poller.attach(socket, this, error);
-  if (channel_.valid()) return true;
-  Poller::Sockets::close(socket);
-  return false;
+  return channel_.valid();
 }
 
 void ConnectionImpl::open() {
-  if (tls_ != nullptr) return begin_handshake();
+  if (tls_ != nullptr) return tls_->opened();
   if (state_ == State::connecting) enter(State::open);
   last_activity_ = core_->poller.now();
   start_timer();
@@ -91,17 +92,17 @@ void ConnectionImpl::completed(const Completion& completion) {
 void ConnectionImpl::deliver(Slice bytes) {
   Reactor::Core& core = *core_;
   last_activity_ = core.poller.now();
-  core.receiving = this;
   // Where the kernel reads slices later and the poller does not keep these for it, and behind what
   // is queued already, a copy is needed; and nothing can be sent after our last word or to a peer
   // that takes nothing.
   const bool stays = !core.poller.sends_later() || core.poller.loans_receive_buffer();
-  const bool may_borrow = stays && output_ == nullptr && state_ == State::open && !has(flag_broken);
-  core.borrower = may_borrow ? this : nullptr;
-  core.incoming = bytes;
+  const bool is_lent = core.poller.loans_receive_buffer() && lent_bytes_ > 0;
+  bool may_answer = false;
+  if (stays && output_ == nullptr && !is_lent && state_ == State::open) [[likely]]
+    may_answer = !has(flag_broken);
+  core.reply.begin(*this, bytes, may_answer);
   protocol_->received(*this, bytes);
-  core.receiving = core.borrower = nullptr;
-  if (!core.reply.empty()) send_reply();
+  if (core.reply.end()) send_reply();
 }
 
 [[gnu::noinline]] void ConnectionImpl::completed_otherwise(const Completion& completion) {
@@ -150,7 +151,7 @@ void ConnectionImpl::on_receive(const Completion& completion) {
   if (completion.error) return on_receive_error(completion.error);
   const bool is_filtered = tls_ != nullptr && !has(flag_discarding);
   if (completion.bytes.empty()) return is_filtered ? on_stream_end() : on_peer_end();
-  if (is_filtered) return on_ciphertext(completion.bytes);
+  if (is_filtered) return tls_->received(completion.bytes);
   if (!has(flag_discarding)) return deliver(completion.bytes);
   // Until all was handed over, what is dropped counts for nothing, not against the lingering nor as
   // activity: a chatty peer must get our last bytes, and must read them to keep us here.
@@ -175,6 +176,13 @@ void ConnectionImpl::on_discarded(std::size_t bytes) {
   linger_bytes_left_ -= static_cast<std::uint32_t>(cost);
 }
 
+// The kernel's, where TLS has one of its own.
+void ConnectionImpl::on_stream_end() {
+  clear(flag_receiving);
+  if (has(flag_broken)) return terminate(CloseReason::reset_by_peer, core_->causes[this]);
+  tls_->stream_ended();
+}
+
 void ConnectionImpl::on_peer_end() {
   clear(flag_receiving);
   set(flag_peer_ended);
@@ -187,11 +195,9 @@ void ConnectionImpl::on_send(const Completion& completion) {
   clear(flag_sending);
   if (is_ending()) return;
   if (completion.error) return on_send_error(completion.error);
-  if (completion.count > 0) {
-    output_->consume(completion.count, core_->blocks);
-    last_activity_ = core_->poller.now();
-  }
-  output_->own(core_->blocks);
+  if (completion.count > 0) last_activity_ = core_->poller.now();
+  if (lent_bytes_ > 0) return on_reply_sent(completion);
+  if (completion.count > 0) offered()->consume(completion.count, core_->blocks);
   send_queued();
 }
 
@@ -224,25 +230,18 @@ void ConnectionImpl::notify_closed() {
 
 // --- replies ---
 
-// What received() sends first is the reply, which leaves when received() returns; all else goes to
-// the queue behind it. Bytes of the receive that is being delivered stay until then and need no
-// copy; a few others are copied to where it costs least.
+// What received() sends first is the reply; all else goes to the queue behind it.
 void ConnectionImpl::queue(Slice bytes) {
-  Reactor::Core& core = *core_;
-  const bool is_reply = core.borrower == this && bytes.data() >= core.incoming.data() &&
-                        end_of(bytes) <= end_of(core.incoming);
-  if (!is_reply) [[unlikely]]
-    return queue_copy(bytes);
-  core.borrower = nullptr;
-  core.reply = bytes;
+  if (!core_->reply.lend(*this, bytes)) [[unlikely]]
+    queue_copy(bytes);
 }
 
 void ConnectionImpl::send_reply() {
-  Slice& reply = core_->reply;
-  const std::size_t taken = core_->poller.send(channel_, {&reply, 1});
-  if (taken != reply.size() || state_ != State::open) [[unlikely]]
-    return reply_sent(taken);
-  reply = {};
+  Reply& reply = core_->reply;
+  const std::size_t taken = core_->poller.send(channel_, {&reply.bytes(), 1});
+  if (taken != reply.bytes().size() || state_ != State::open) [[unlikely]]
+    return reply_left(taken);
+  (void)reply.take();
 }
 
 // --- ending ---
@@ -274,18 +273,14 @@ void ConnectionImpl::terminate(CloseReason reason, const std::error_code& error,
   enter(State::closing);
   reason_ = reason;
   std::error_code cause = error;
-  if (tls_ != nullptr && tls_->failed) {  // the first cause counts
-    reason_ = tls_->failure;
-    cause = tls_->error;
-  }
+  if (tls_ != nullptr) tls_->ended(reason_, cause);
   if (cause) {
     core_->causes[this] = cause;
   } else {
     core_->causes.erase(this);
   }
-  if (core_->receiving == this) core_->reply = {};
+  if (!core_->reply.of(*this).empty()) (void)core_->reply.take();
   cancel();
-  if (tls_ != nullptr) forget_tls();
   // A completion kernel may be reading the slices until the last completion.
   if (!has(flag_sending)) drop_output();
   core_->attempts.erase(this);
@@ -312,15 +307,17 @@ void ConnectionImpl::set_paused(bool paused) {
 void ConnectionImpl::update_receiving() {
   if (is_ending() || state_ == State::connecting || has(flag_peer_ended)) return;
   bool wanted = has(flag_discarding) || !has(flag_paused | flag_output_full);
-  if (tls_ != nullptr) wanted = tls_wants_input(wanted);
+  if (tls_ != nullptr) wanted = tls_->wants_input(wanted);
   if (wanted == has(flag_receiving)) return;
-  if (wanted) {
-    set(flag_receiving);
-    core_->poller.receive(channel_);
-  } else {
-    clear(flag_receiving);
-    core_->poller.stop(channel_, Operation::receive);
-  }
+  if (!wanted) return stop_receiving();
+  set(flag_receiving);
+  core_->poller.receive(channel_);
+}
+
+void ConnectionImpl::stop_receiving() {
+  if (!has(flag_receiving)) return;
+  clear(flag_receiving);
+  core_->poller.stop(channel_, Operation::receive);
 }
 
 void ConnectionImpl::change_limits(const Limits& limits) {
@@ -354,10 +351,18 @@ void ConnectionImpl::fire() {
   if (core_->poller.now() - last_activity_ < silence_max()) return start_timer();
   if (has(flag_discarding) && has(flag_shut_down)) return terminate(CloseReason::closed_locally);
   const Time quiet_since = last_activity_;
-  if (tls_ != nullptr && handed_over()) said_goodbye();
+  if (tls_ != nullptr && handed_over()) (void)tls_->said_all();
   last_activity_ = quiet_since;
   // What did not leave is lost: the peer must not take the bytes before it for all there was.
   terminate(CloseReason::idle_timeout, {}, !handed_over());
+}
+
+std::optional<TlsInfo> ConnectionImpl::tls_info() const {
+  return tls_ == nullptr ? std::nullopt : tls_->info();
+}
+
+Duration ConnectionImpl::handshake_took() const {
+  return tls_ == nullptr ? Duration::zero() : tls_->handshake_time();
 }
 
 // --- the public face ---

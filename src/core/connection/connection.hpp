@@ -8,13 +8,12 @@
 #include <system_error>
 
 #include "backends/poller.hpp"
-#include "src/core/tls/filter.hpp"
 #include "tern/connection.hpp"
 #include "tern/timer.hpp"
 
 namespace tern {
 
-struct TlsState;
+class TlsSession;
 
 // Whoever made a connection and counts those that are alive.
 class ConnectionSource {
@@ -27,6 +26,8 @@ class ConnectionSource {
 
 // About 120 bytes: ten thousand idle connections are to fit into little more than a megabyte.
 class ConnectionImpl final : public Connection, public Owner, public Timer {
+  friend class TlsSession;  // the half of it that only TLS needs
+
  public:
   ConnectionImpl(Reactor::Core& core, Protocol& protocol, const Limits& limits, State state,
                  ConnectionSource* source);
@@ -34,7 +35,7 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void use_tls(std::shared_ptr<TlsContext> context, std::string peer_name);
   ~ConnectionImpl() override;
 
-  // Takes the accepted socket. On failure the socket is closed and the connection is to be
+  // Takes the accepted socket. On failure that is still the caller's, and the connection is to be
   // destroyed; the protocol has heard nothing.
   bool accept(Socket socket, std::error_code& error);
   // An attempt to connect has begun or goes on with another socket.
@@ -44,8 +45,6 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   bool has_socket() const { return channel_.valid() && !is_ending() && !has(flag_channel_closing); }
   // The socket is connected: opened() is called, with TLS after the handshake.
   void open();
-  // Input that was held back is taken in now.
-  void take_held_input();
 
   void queue(Slice bytes);
   void queue(const SharedBuffer& buffer);
@@ -55,6 +54,7 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void close_gracefully();
   void set_paused(bool paused);
   void change_limits(const Limits& limits);
+  // All that waits for the kernel, whatever it is.
   std::size_t bytes_queued() const;
   std::optional<TlsInfo> tls_info() const;
   Duration handshake_took() const;
@@ -93,60 +93,42 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void on_receive(const Completion& completion);
   void on_receive_error(const std::error_code& error);
   void on_discarded(std::size_t bytes);
+  void on_stream_end();
   void on_peer_end();
   void on_send(const Completion& completion);
+  void on_reply_sent(const Completion& completion);
   void on_send_error(const std::error_code& error);
 
   void queue_copy(Slice bytes);
   void send_reply();
-  void reply_sent(std::size_t taken);
+  void reply_left(std::size_t taken);
   void keep_reply();
+  void queue_rest(Slice bytes);
   bool may_reply_with(std::size_t bytes) const;
-  bool make_room(std::size_t bytes);
-  OutputQueue& output();
+  bool make_room(std::size_t bytes, std::size_t overhead = 0);
   template <class Append>
   void append(const Append& append_to);
   void queued_more();
   void send_queued();
-  void send_output();
+  void send_queue(OutputQueue*& queue);
+  OutputQueue*& offered();
   bool handed_over() const;
+  void drop_queue(OutputQueue*& queue);
   void drop_output();
   void begin_linger();
   void pause_when_full();
   void resume_when_drained();
   void on_output_flushed();
   void update_receiving();
+  void stop_receiving();
   Duration silence_max() const;
   void start_timer();
 
-  // --- TLS (connection_tls.cpp) ---
-  void begin_handshake();
-  void leave_handshakes();
-  void established();
-  void on_ciphertext(Slice bytes);
-  void on_stream_end();
-  bool takes_input() const;
-  bool holds_input() const;
-  bool tls_wants_input(bool wanted);
-  void wait_turn();
-  void take_in(Slice ciphertext);
-  bool shake(tls::Wire& wire);
-  bool read_plaintext(tls::Wire& wire);
-  bool tls_ended(tls::Result result);
-  void deliver_plaintext(Slice plaintext);
-  void encrypt_reply();
-  bool encrypt_queued();
-  bool encrypt(Slice plaintext, std::size_t& count);
-  void send_ciphertext();
-  std::size_t user_bytes(std::size_t ciphertext_bytes) const;
-  bool said_goodbye();
-  void fail_tls(CloseReason reason, const std::error_code& error);
-  void forget_tls();
-
   Channel channel_;
   std::uint32_t linger_bytes_left_ = 0;
+  std::uint32_t lent_bytes_ = 0;  // of the reply that the kernel still reads where it was received
   ConnectionSource* source_;
-  std::unique_ptr<TlsState> tls_;  // null: plain
+  std::unique_ptr<TlsSession> tls_;  // null: plain
 };
 
 }  // namespace tern

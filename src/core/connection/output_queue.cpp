@@ -71,19 +71,13 @@ void OutputQueue::append(const SharedBuffer& buffer, BlockPool& pool) {
   bytes_ += bytes.size();
 }
 
-void OutputQueue::append_lent(std::span<const std::byte> bytes) {
-  assert(empty());
-  bytes_ = bytes.size();
-  segments_.push_back({{}, nullptr, bytes.data(), bytes.size()});
-}
-
-void OutputQueue::own(BlockPool& pool) {
-  if (first_ == segments_.size()) return;
-  Segment& front = segments_[first_];
-  if (front.block != nullptr || front.shared.size() > 0) return;
-  front.block = pool.take(front.size);
-  std::memcpy(front.block->bytes(), front.data, front.size);
-  front.data = front.block->bytes();
+void OutputQueue::prepend_copy(std::span<const std::byte> bytes, BlockPool& pool) {
+  if (segments_.size() == segments_.capacity()) segments_.reserve(2 * segments_.size() + 4);
+  BlockPool::Block* const block = pool.take(bytes.size());
+  std::memcpy(block->bytes(), bytes.data(), bytes.size());
+  segments_.insert(segments_.begin() + static_cast<std::ptrdiff_t>(first_),
+                   {{}, block, block->bytes(), bytes.size()});
+  bytes_ += bytes.size();
 }
 
 std::size_t OutputQueue::gather(std::array<Slice, slices_max>& slices) const {

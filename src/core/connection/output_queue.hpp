@@ -58,13 +58,11 @@ class OutputQueue {
   bool empty() const { return bytes_ == 0; }
   std::size_t bytes() const { return bytes_; }
 
-  // Both throw std::bad_alloc, and have done nothing then.
+  // These throw std::bad_alloc, and have done nothing then.
   void append_copy(std::span<const std::byte> bytes, BlockPool& pool);
   void append(const SharedBuffer& buffer, BlockPool& pool);
-  // Bytes that somebody else keeps until own(). REQUIRES empty.
-  void append_lent(std::span<const std::byte> bytes);
-  // Copies what is left of lent bytes.
-  void own(BlockPool& pool);
+  // Before all that is queued. REQUIRES none of that is being read.
+  void prepend_copy(std::span<const std::byte> bytes, BlockPool& pool);
   // The next slices to be sent, in order. Returns how many.
   std::size_t gather(std::array<Slice, slices_max>& slices) const;
   // The kernel took this many bytes. REQUIRES at most bytes().
@@ -74,7 +72,7 @@ class OutputQueue {
  private:
   struct Segment {
     SharedBuffer shared;                // either this ...
-    BlockPool::Block* block = nullptr;  // ... or this holds the bytes; neither: they are lent
+    BlockPool::Block* block = nullptr;  // ... or this holds the bytes
     const std::byte* data = nullptr;
     std::size_t size = 0;
   };

@@ -58,9 +58,10 @@ bool Reactor::Core::begin_turn() {
   const std::size_t fired = wheel.fire_due(poller.now());
   counters.timers += fired;
   const std::size_t ran = run_tasks();
+  const std::size_t taken = holds_input() ? take_held_input() : 0;
   flush_output();
   destroy_closed();
-  return fired + ran > 0;
+  return fired + ran + taken > 0;
 }
 
 void Reactor::Core::end_turn(Duration limit) {
@@ -149,7 +150,7 @@ void Reactor::Core::destroy_closed() {
 
 Duration Reactor::Core::wait_limit(Duration limit) {
   const bool has_work = mailbox.load(std::memory_order_relaxed) != nullptr || !dirty.empty() ||
-                        !closed_due.empty() || !destroy_due.empty() ||
+                        holds_input() || !closed_due.empty() || !destroy_due.empty() ||
                         stop_requested.load(std::memory_order_relaxed);
   if (has_work) return Duration::zero();
   const Time earliest = wheel.earliest();
@@ -172,12 +173,17 @@ bool Reactor::Core::take_handshake_step() {
   return true;
 }
 
-void Reactor::Core::take_held_input() {
-  waiting_is_posted = false;
-  // Who cannot go on yet goes to the back, for the next turn.
-  for (std::size_t left = waiting.size(); left > 0 && !waiting.empty(); --left) {
-    waiting.front()->take_held_input();
+// Nobody is looked at whose turn it is not: thousands may wait.
+std::size_t Reactor::Core::take_held_input() {
+  std::size_t taken = 0;
+  for (; !handshakes_waiting.empty() && take_handshake_step(); ++taken) {
+    handshakes_waiting.pop_front().take_held_input();
   }
+  // Who holds more than a turn takes goes to the back, for the next turn.
+  for (std::size_t left = input_held.size(); left > 0 && !input_held.empty(); --left, ++taken) {
+    input_held.pop_front().take_held_input();
+  }
+  return taken;
 }
 
 OutputQueue* Reactor::Core::take_queue() {

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chosen.hpp>
 #include <functional>
-#include <list>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -15,6 +14,9 @@
 #include "backends/poller.hpp"
 #include "src/core/connection/connection.hpp"
 #include "src/core/connection/output_queue.hpp"
+#include "src/core/connection/reply.hpp"
+#include "src/core/connection/tls_session.hpp"
+#include "src/core/reactor/intrusive_list.hpp"
 #include "src/core/reactor/pool.hpp"
 #include "src/core/reactor/timer_wheel.hpp"
 #include "tern/reactor.hpp"
@@ -42,7 +44,9 @@ struct Reactor::Core {
   // Whether one more step of a handshake may be made in this turn. Each costs as much as hundreds
   // of messages, which must not wait for all of them.
   bool take_handshake_step();
-  void take_held_input();
+  bool holds_input() const { return !handshakes_waiting.empty() || !input_held.empty(); }
+  // Returns how many sessions had their turn.
+  std::size_t take_held_input();
 
   OutputQueue* take_queue();
   void give_back_queue(OutputQueue* queue);
@@ -55,13 +59,7 @@ struct Reactor::Core {
   TimerWheel wheel;
   Counters counters;  // the poller's part is copied in when they are read
 
-  // The receive that is being delivered, and the reply that points into it or into reply_room (see
-  // ConnectionImpl::queue): at most one at a time, so it is kept here and not in each connection.
-  const ConnectionImpl* receiving = nullptr;
-  const ConnectionImpl* borrower = nullptr;  // the same, while it may still reply past the queue
-  Slice incoming;
-  Slice reply;
-  std::array<std::byte, 4096> reply_room;
+  Reply reply;  // to the receive that is being delivered
 
   Pool<ConnectionImpl> connections;
   std::vector<ConnectionImpl*> dirty;        // queued output in this turn
@@ -79,13 +77,14 @@ struct Reactor::Core {
   BlockPool blocks;
   std::vector<std::unique_ptr<OutputQueue>> spare_queues;
 
-  // TLS: accepted connections in their handshake, the oldest first; those whose held input is to
-  // be taken in; and room for the plaintext and the ciphertext of the call in hand.
-  std::list<ConnectionImpl*> handshakes;
-  std::list<ConnectionImpl*> waiting;
-  bool waiting_is_posted = false;
+  // TLS: accepted connections in their handshake, the oldest first; those of them, and of clients,
+  // that have input but wait for a step; those open ones that hold input which may be taken now.
+  IntrusiveList<TlsSession> handshakes{&TlsSession::handshake_links};
+  IntrusiveList<TlsSession> handshakes_waiting{&TlsSession::turn_links};
+  IntrusiveList<TlsSession> input_held{&TlsSession::turn_links};
   std::uint64_t handshake_turn = 0;
   unsigned handshake_steps = 0;  // made in that turn
+  // Room for the plaintext and the ciphertext of the call in hand.
   std::vector<std::byte> plaintext;
   std::vector<std::byte> ciphertext;  // empty whenever a protocol is called
 

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "backends/common/error_class.hpp"
+#include "backends/common/memory.hpp"
 #include "src/core/reactor/reactor_core.hpp"
 
 namespace tern {
@@ -11,12 +13,6 @@ namespace {
 [[noreturn]] void throw_listen_error(const Endpoint& endpoint, const std::error_code& error) {
   const std::string scheme = endpoint.family() == Family::local ? "unix:" : "tcp://";
   throw std::system_error(error, "listen " + scheme + endpoint.to_string());
-}
-
-bool is_lack_of_room(const std::error_code& error) {
-  return error == std::errc::too_many_files_open ||
-         error == std::errc::too_many_files_open_in_system || error == std::errc::no_buffer_space ||
-         error == std::errc::not_enough_memory;
 }
 
 }  // namespace
@@ -124,16 +120,19 @@ void refuse_socket(Reactor::Core& core, Socket socket) {
 bool serve_socket(Reactor::Core& core, Socket socket, Protocol& protocol, const Limits& limits,
                   ConnectionSource* source, const std::shared_ptr<TlsContext>& tls) {
   const auto state = tls == nullptr ? Connection::State::open : Connection::State::handshaking;
-  ConnectionImpl& connection = core.connections.make(core, protocol, limits, state, source);
-  if (tls != nullptr) connection.use_tls(tls, {});
+  ConnectionImpl* connection = nullptr;
+  const auto make = [&] {
+    connection = &core.connections.make(core, protocol, limits, state, source);
+    if (tls != nullptr) connection->use_tls(tls, {});
+  };
   std::error_code error;
-  if (!connection.accept(socket, error)) {
-    core.connections.destroy(connection);
-    ++core.counters.refused;
+  if (!has_memory_for(make, error) || !connection->accept(socket, error)) {
+    if (connection != nullptr) core.connections.destroy(*connection);
+    refuse_socket(core, socket);
     return false;
   }
   ++core.counters.accepted;
-  connection.open();
+  connection->open();
   return true;
 }
 

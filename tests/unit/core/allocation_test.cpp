@@ -1,29 +1,7 @@
 // What is allocated while messages flow: nothing, once each part has the memory it needs.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+#include "tests/support/allocations.hpp"
 #include "tests/support/stage.hpp"
 #include "tools/tern/echo/protocol.hpp"
-
-namespace {
-
-// Of the whole program, by any thread.
-std::atomic<std::size_t> allocations{0};
-// Whether the next ones fail.
-bool is_memory_short = false;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (is_memory_short) throw std::bad_alloc();
-  void* memory = std::malloc(size > 0 ? size : 1);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace tern;
 using namespace tern::test;
@@ -73,10 +51,10 @@ TEST_CASE("allocation: none for a message, alone, in a batch, or passed through 
           reactor, [&] { return client.rounds >= end; }, "the echoes");
     };
     run(1000);
-    const std::size_t before = allocations;
+    const std::size_t before = allocations();
     REQUIRE(before > 0);
     run(10'000);
-    CHECK(allocations - before == 0);
+    CHECK(allocations() - before == 0);
   }
 }
 
@@ -94,9 +72,10 @@ TEST_CASE("allocation: a reply survives a send() for which there is no memory") 
     }
     stage.server.on_received = [&](Connection& connection, auto) {
       connection.send("head");
-      is_memory_short = true;
-      CHECK_THROWS_AS(connection.send(large), std::bad_alloc);
-      is_memory_short = false;
+      {
+        const MemoryShortage shortage;
+        CHECK_THROWS_AS(connection.send(large), std::bad_alloc);
+      }
       CHECK(connection.queued_bytes() == 4);
       connection.finish();
     };
@@ -122,9 +101,10 @@ TEST_CASE("allocation: a send() for which there is no memory leaves the connecti
     }
     for (int i = 0; i < 20; ++i) {
       const std::size_t before = server.queued_bytes();
-      is_memory_short = true;
-      CHECK_THROWS_AS(server.send(large), std::bad_alloc);
-      is_memory_short = false;
+      {
+        const MemoryShortage shortage;
+        CHECK_THROWS_AS(server.send(large), std::bad_alloc);
+      }
       CHECK(server.queued_bytes() == before);
     }
     server.send("sorry");
@@ -134,4 +114,50 @@ TEST_CASE("allocation: a send() for which there is no memory leaves the connecti
     CHECK(pair.client.received.ends_with("sorry"));
     stage.until_closed(pair);
   }
+}
+
+// Needs no memory itself.
+class Silent final : public Protocol {
+ public:
+  void opened(Connection&) override { ++opened_count; }
+  void received(Connection&, std::span<const std::byte>) override {}
+
+  std::uint64_t opened_count = 0;
+};
+
+// Clients come until every table and pool has to grow, which fails.
+TEST_CASE("allocation: a client for whom there is no memory is refused, and the next one served") {
+  Silent served;
+  Silent clients;
+  const Limits limits;
+  Reactor reactor;
+  Listener listener(reactor, loopback(), served, limits);
+  Reactor client_reactor;
+  Connector connector(client_reactor, clients, limits);
+  const auto turn = [&](bool is_short) {
+    client_reactor.turn(Duration::zero());
+    std::optional<MemoryShortage> shortage;
+    if (is_short) shortage.emplace();
+    reactor.turn(Duration::zero());
+  };
+  const auto connect = [&](bool is_short) {
+    const auto seen_by_both = [&] {
+      const Counters& server = reactor.counters();
+      const Counters& client = client_reactor.counters();
+      return std::min(server.accepted + server.refused, client.connected);
+    };
+    const std::uint64_t before = seen_by_both();
+    connector.connect(listener.local());
+    while (seen_by_both() == before) turn(is_short);
+  };
+  const auto counters = [&]() -> const Counters& { return reactor.counters(); };
+  while (counters().accepted < 300) {
+    const std::uint64_t refused = counters().refused;
+    connect(true);
+    if (counters().refused == refused) continue;
+    connect(false);  // there is memory again
+    CHECK(counters().refused == refused + 1);
+  }
+  CHECK(counters().refused >= 300 / 64);
+  CHECK(served.opened_count == reactor.counters().accepted);
 }

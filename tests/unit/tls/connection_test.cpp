@@ -369,6 +369,47 @@ CORE_CASE("tls connection: new keys while the output is full") {
   CHECK(peer.server->closed == 0);
 }
 
+// Each asks for an answer of ours, and a byte now and then makes the flood a conversation.
+CORE_CASE("tls connection: what a peer makes us say counts, and stops its input") {
+  Limits limits;
+  limits.output_high_bytes = 32 * 1024;
+  limits.output_low_bytes = 8 * 1024;
+  limits.output_bytes_max = 128 * 1024;
+  SocketOptions options;
+  options.send_buffer_bytes = options.receive_buffer_bytes = 16 * 1024;
+  Stage stage(limits, options);
+  stage.client_limits.output_high_bytes = stage.client_limits.output_bytes_max = 1'000'000;
+  ByHand peer(stage);
+  peer.seen->connection->pause();  // it never reads
+  constexpr std::size_t rounds = 400;
+  for (std::size_t i = 0; i < rounds; ++i) {
+    for (int k = 0; k < 31; ++k) peer.tls.update_keys(SSL_KEY_UPDATE_REQUESTED);
+    peer.tls.write("x");
+  }
+  peer.exchange();
+  std::size_t most = 0;
+  stage.until(
+      [&] {
+        most = std::max(most, peer.server->connection->queued_bytes());
+        return stage.reactor.counters().receive_pauses > 0;
+      },
+      "a full output");
+  stage.settle();
+  most = std::max(most, peer.server->connection->queued_bytes());
+  CHECK(most > limits.output_high_bytes);
+  CHECK(most <= limits.output_bytes_max);
+  CHECK(peer.seen->connection->queued_bytes() > 0);  // the server does not read on, either
+  peer.seen->connection->resume();
+  stage.until(
+      [&] {
+        peer.exchange();
+        (void)peer.tls.read();
+        return peer.server->received.size() == rounds;
+      },
+      "all that was said");
+  CHECK(peer.server->closed == 0);
+}
+
 CORE_CASE("tls connection: renegotiation is refused") {
   Stage stage;
   stage.server.on_received = echo;
