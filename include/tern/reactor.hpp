@@ -48,7 +48,8 @@ class TERN_API Reactor {
   void stop();
 
   // Runs `task` once on the reactor's thread, in a coming turn, in the order of posting per thread.
-  // Allocates. Tasks still queued when the reactor is destroyed are destroyed unrun. Any thread.
+  // Allocates. Tasks still queued when the reactor is destroyed are destroyed unrun, and so is what
+  // their destructors post. Any thread.
   template <class F>
   void post(F&& task) {
     post_task(new FunctionTask<std::decay_t<F>>(std::forward<F>(task)));

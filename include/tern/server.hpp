@@ -6,7 +6,10 @@
 //        reactor 0 ── thread 0 ── its protocol ── its connections      nothing shared between
 //        reactor 1 ── thread 1 ── its protocol ── its connections      threads on the hot path
 //
-//   OWNERSHIP  Owns reactors, protocols, threads and listeners.
+//   OWNERSHIP  Owns reactors, protocols, threads and listeners. They end in two phases: first each
+//              reactor ends what it owns, while all of them are there; then they are destroyed, and
+//              the protocols after them. So closed() and the destructor of a posted task may post to
+//              any reactor of the server; what they post is destroyed unrun.
 //   THREAD     Construct, listen(), start(), join() and destroy on one thread; drain(), stop(),
 //              counters() and connections() from any.
 //   ERRORS     The constructor and listen() throw std::system_error; nothing is served before
@@ -53,7 +56,7 @@ class TERN_API Server {
   using DatagramProtocolFactory = std::function<std::unique_ptr<DatagramProtocol>(Reactor&)>;
 
   explicit Server(const ServerOptions& options = {});
-  // stop() and join().
+  // stop() and join(), then the two phases.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

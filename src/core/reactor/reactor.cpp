@@ -18,21 +18,28 @@ Reactor::Core::Core(Reactor& owner, const ReactorOptions& options)
 Reactor::Reactor(const ReactorOptions& options) : core_(std::make_unique<Core>(*this, options)) {}
 
 Reactor::~Reactor() {
-  Core& core = *core_;
-  // The owners must outlive what the kernel still holds: wait until each had its last completion.
-  core.ending = true;
-  while (core.connections.size() > 0 || !core.acceptors.empty() || !core.datagram_sockets.empty()) {
-    core.connections.for_each([](ConnectionImpl& connection) { connection.abort(); });
-    for (Acceptor* acceptor : core.acceptors) acceptor->close();
-    for (DatagramSocketImpl* socket : core.datagram_sockets) socket->close();
-    core.end_turn(Duration::zero());
-    core.destroy_closed();
+  while (core_->end_everything()) continue;
+}
+
+// The owners must outlive what the kernel still holds: waits until each had its last completion.
+bool Reactor::Core::end_everything() {
+  ending = true;
+  bool had_anything = false;
+  while (connections.size() > 0 || !acceptors.empty() || !datagram_sockets.empty()) {
+    had_anything = true;
+    connections.for_each([](ConnectionImpl& connection) { connection.abort(); });
+    for (Acceptor* acceptor : acceptors) acceptor->close();
+    for (DatagramSocketImpl* socket : datagram_sockets) socket->close();
+    end_turn(Duration::zero());
+    destroy_closed();
   }
-  for (Task* task = core.mailbox.exchange(nullptr); task != nullptr;) {
+  for (Task* task = mailbox.exchange(nullptr); task != nullptr;) {
+    had_anything = true;
     Task* next = task->next;
     delete task;
     task = next;
   }
+  return had_anything;
 }
 
 void Reactor::run() {

@@ -38,6 +38,11 @@ struct Reactor::Core {
   void destroy_closed();
   Duration wait_limit(Duration limit);
 
+  // --- the end ---
+  // Ends what the reactor owns: who is open hears closed(), queued tasks are destroyed unrun.
+  // Returns whether there was anything, for that may have posted, here or to another reactor.
+  bool end_everything();
+
   // --- output ---
   void mark_dirty(ConnectionImpl& connection) { dirty.push_back(&connection); }
   // --- TLS ---
@@ -54,7 +59,7 @@ struct Reactor::Core {
   Reactor& reactor;
   const std::size_t receive_bytes;
   bool in_turn = false;
-  bool ending = false;  // the reactor is being destroyed
+  bool ending = false;  // end_everything() was called: the reactor is about to be destroyed
   Poller poller;
   TimerWheel wheel;
   Counters counters;  // the poller's part is copied in when they are read

@@ -25,6 +25,18 @@ Server::Server(const ServerOptions& options) : state_(std::make_unique<State>(op
 Server::~Server() {
   stop();
   join();
+  state_->end_everything();
+}
+
+// What a reactor tells and drops while it ends may post to any other, so none is destroyed before
+// all of them have nothing left.
+void Server::State::end_everything() {
+  for (bool is_over = false; !is_over;) {
+    is_over = true;
+    for (const auto& worker : workers) {
+      if (worker->reactor.core().end_everything()) is_over = false;
+    }
+  }
 }
 
 void Server::start() {

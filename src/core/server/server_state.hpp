@@ -47,7 +47,7 @@ struct Server::Worker final : ConnectionSource {
   bool takes_nobody = false;  // the drain's time is over
   CallbackTimer quiet_timer;
   CallbackTimer deadline_timer;
-  // Declared last, destroyed first: it tells of each connection that it still has to end.
+  // Declared last, destroyed first: it may refer to all the others.
   Reactor reactor;
 };
 
@@ -67,9 +67,11 @@ struct Server::State {
   bool is_overfull() const;
   Worker& least_loaded();
   void acceptor_closed();
+  // REQUIRES no reactor runs.
+  void end_everything();
 
   ServerOptions options;
-  // Protocols are declared first: closed() is called while the reactors are destroyed.
+  // Protocols are declared first: they outlive the reactors.
   std::vector<std::unique_ptr<Protocol>> protocols;
   std::vector<std::unique_ptr<DatagramProtocol>> datagram_protocols;
   std::vector<std::unique_ptr<Worker>> workers;

@@ -3,6 +3,7 @@
 #include "tern/reactor.hpp"
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tern/datagram_socket.hpp"
@@ -133,6 +134,29 @@ CORE_CASE("reactor: tasks that are never run are destroyed") {
   }
   CHECK(living == 0);
   CHECK(ran == 1);
+}
+
+CORE_CASE("reactor: what the destructor of a task posts is destroyed as well") {
+  // Posts one more of its kind, a number of times.
+  struct Chain {
+    Chain(Reactor& next_reactor, int& living, int more)
+        : reactor(&next_reactor), alive(living), left(more) {}
+    Chain(Chain&& other) noexcept
+        : reactor(other.reactor), alive(other.alive), left(std::exchange(other.left, 0)) {}
+    ~Chain() {
+      if (left > 0) reactor->post(Chain(*reactor, *alive.count, left - 1));
+    }
+    void operator()() { FAIL("it was run"); }
+    Reactor* reactor;
+    Alive alive;
+    int left;
+  };
+  int living = 0;
+  {
+    Reactor reactor;
+    reactor.post(Chain(reactor, living, 5));
+  }
+  CHECK(living == 0);
 }
 
 CORE_CASE("reactor: destroyed with connections open, it runs neither tasks nor timers") {
