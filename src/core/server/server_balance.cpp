@@ -1,8 +1,28 @@
 #include <algorithm>
+#include <utility>
 
 #include "src/core/server/server_state.hpp"
 
 namespace tern {
+namespace {
+
+// An accepted socket on its way to another reactor, which may end before it arrives.
+class HandedSocket {
+ public:
+  explicit HandedSocket(Socket socket) : socket_(socket) {}
+  HandedSocket(HandedSocket&& other) noexcept : socket_(std::exchange(other.socket_, {})) {}
+  HandedSocket(const HandedSocket&) = delete;
+  HandedSocket& operator=(const HandedSocket&) = delete;
+  ~HandedSocket() {
+    if (socket_.valid()) Poller::Sockets::close(socket_);
+  }
+  Socket take() { return std::exchange(socket_, {}); }
+
+ private:
+  Socket socket_;
+};
+
+}  // namespace
 
 bool Server::Worker::expect_connection() {
   connections.fetch_add(1, std::memory_order_relaxed);
@@ -28,12 +48,26 @@ bool Server::State::is_overfull() const {
   return total > options.listener.connections_max;
 }
 
-Server::Worker& Server::State::least_loaded() {
-  return **std::min_element(workers.begin(), workers.end(),
-                            [](const auto& left, const auto& right) {
-                              return left->connections.load(std::memory_order_relaxed) <
-                                     right->connections.load(std::memory_order_relaxed);
-                            });
+std::size_t Server::State::least_loaded() const {
+  const auto least =
+      std::min_element(workers.begin(), workers.end(), [](const auto& left, const auto& right) {
+        return left->connections.load(std::memory_order_relaxed) <
+               right->connections.load(std::memory_order_relaxed);
+      });
+  return static_cast<std::size_t>(least - workers.begin());
+}
+
+void Server::State::hand_over(Socket socket, const std::vector<Protocol*>& served,
+                              const std::shared_ptr<TlsContext>& tls) {
+  const std::size_t index = least_loaded();
+  Worker& first = *workers.front();
+  Worker& target = *workers[index];
+  Protocol& protocol = *served[index];
+  if (!target.expect_connection()) return refuse_socket(first.reactor.core(), socket);
+  if (index == 0) return first.serve(socket, protocol, tls);
+  target.reactor.post([&target, &protocol, tls, handed = HandedSocket(socket)]() mutable {
+    target.serve(handed.take(), protocol, tls);
+  });
 }
 
 }  // namespace tern

@@ -11,22 +11,6 @@ bool is_not_balanced(const std::system_error& error) {
   return error.code() == std::errc::operation_not_supported;
 }
 
-// An accepted socket on its way to another reactor, which may end before it arrives.
-class HandedSocket {
- public:
-  explicit HandedSocket(Socket socket) : socket_(socket) {}
-  HandedSocket(HandedSocket&& other) noexcept : socket_(std::exchange(other.socket_, {})) {}
-  HandedSocket(const HandedSocket&) = delete;
-  HandedSocket& operator=(const HandedSocket&) = delete;
-  ~HandedSocket() {
-    if (socket_.valid()) Poller::Sockets::close(socket_);
-  }
-  Socket take() { return std::exchange(socket_, {}); }
-
- private:
-  Socket socket_;
-};
-
 // Workers share a port by SO_REUSEPORT, which would let another process of the same user share it
 // as well, and take a part of our clients. Binding it once without that option finds out.
 template <class Open>
@@ -110,19 +94,8 @@ Endpoint Server::listen(const Endpoint& endpoint, const ProtocolFactory& factory
 Endpoint Server::State::listen_with_first(const Endpoint& endpoint,
                                           const std::vector<Protocol*>& served,
                                           const std::shared_ptr<TlsContext>& tls) {
-  Worker& first = *workers.front();
-  const auto hand_over = [this, &first, served, tls](Socket socket) {
-    Worker& target = least_loaded();
-    std::size_t index = 0;
-    while (workers[index].get() != &target) ++index;
-    Protocol& protocol = *served[index];
-    if (!target.expect_connection()) return refuse_socket(first.reactor.core(), socket);
-    if (&target == &first) return first.serve(socket, protocol, tls);
-    target.reactor.post([&target, &protocol, tls, handed = HandedSocket(socket)]() mutable {
-      target.serve(handed.take(), protocol, tls);
-    });
-  };
-  return add_acceptor(first, endpoint, false, hand_over)->local();
+  const auto hand_on = [this, served, tls](Socket socket) { hand_over(socket, served, tls); };
+  return add_acceptor(*workers.front(), endpoint, false, hand_on)->local();
 }
 
 Endpoint Server::State::listen_with_each(const Endpoint& endpoint,

@@ -65,7 +65,11 @@ struct Server::State {
                             const std::shared_ptr<TlsContext>& tls);
   // More connections than allowed, those on their way counted.
   bool is_overfull() const;
-  Worker& least_loaded();
+  // The index of the worker with the fewest connections.
+  std::size_t least_loaded() const;
+  // Gives a socket that the first worker has accepted to the least loaded.
+  void hand_over(Socket socket, const std::vector<Protocol*>& served,
+                 const std::shared_ptr<TlsContext>& tls);
   void acceptor_closed();
   // REQUIRES no reactor runs.
   void end_everything();
