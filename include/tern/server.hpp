@@ -6,14 +6,29 @@
 //        reactor 0 ── thread 0 ── its protocol ── its connections      nothing shared between
 //        reactor 1 ── thread 1 ── its protocol ── its connections      threads on the hot path
 //
+//   Its life:
+//
+//        assembled ─── start() ───► running ─── drain() ───► draining
+//            │                         │                        │ the last connection is gone,
+//            │ start() was             │ stop()                 │ the time-out has passed,
+//            │ never called            │                        │ or stop()
+//            └─────────────────────────┴────────────────────────┴─► stopped
+//
+//   assembled  It listens, and clients may connect, but nobody is served. drain() and stop() are
+//              remembered: start() then leads to their end.
+//   running    Each reactor turns on its thread.
+//   draining   Listeners close; who is there is served to the end, within a time.
+//   stopped    Every reactor has left its loop. There is no way back: make another server.
+//
 //   OWNERSHIP  Owns reactors, protocols, threads and listeners. They end in two phases: first each
 //              reactor ends what it owns, while all of them are there; then they are destroyed, and
-//              the protocols after them. So closed() and the destructor of a posted task may post to
-//              any reactor of the server; what they post is destroyed unrun.
+//              the protocols after them. So closed() and the destructor of a posted task may post
+//              to any reactor of the server; what they post is destroyed unrun.
 //   THREAD     Construct, listen(), start(), join() and destroy on one thread; drain(), stop(),
-//              counters() and connections() from any.
-//   ERRORS     The constructor and listen() throw std::system_error; nothing is served before
-//              start(), so a failing set-up leaves no half-started server behind.
+//              counters() and connections() from any, in every state.
+//   ERRORS     The constructor, listen() and start() throw std::system_error, also where the state
+//              does not allow them (operation_not_permitted). Nothing is served before start(), so
+//              a failing set-up leaves no half-started server behind.
 #pragma once
 
 #include <cstddef>
@@ -62,14 +77,15 @@ class TERN_API Server {
   Server& operator=(const Server&) = delete;
 
   // Binds; returns where, with the port the kernel chose if 0 was asked. With `tls`, a server's
-  // context, its connections speak TLS; null: what ServerOptions::listener says. REQUIRES not
-  // started.
+  // context, its connections speak TLS; null: what ServerOptions::listener says. Throws unless
+  // assembled.
   Endpoint listen(const Endpoint& endpoint, const ProtocolFactory& factory,
                   std::shared_ptr<TlsContext> tls = nullptr);
   Endpoint listen_datagrams(const Endpoint& endpoint, const DatagramProtocolFactory& factory);
 
+  // Throws unless assembled, and where the system has no more threads.
   void start();
-  // Until drain() or stop() has ended every reactor.
+  // Until drain() or stop() has ended every reactor. Returns at once if none was started.
   void join();
 
   // Graceful end: who waits in a listener's queue is still taken in, then listeners and datagram
@@ -80,8 +96,8 @@ class TERN_API Server {
   // Ends now; open connections are aborted.
   void stop();
 
-  // Each reactor's numbers, as of a moment ago. Waits for the reactors to answer. REQUIRES not
-  // called on one of this server's reactors.
+  // Each reactor's numbers, as of a moment ago; before start(), as of the last listen(). Waits for
+  // the reactors that run to answer. REQUIRES not called on one of this server's reactors.
   std::vector<Counters> counters();
   // Connections alive on each reactor: the gauge that hand_over balances by.
   std::vector<std::size_t> connections() const;

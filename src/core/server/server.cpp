@@ -1,10 +1,42 @@
 #include "tern/server.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "src/core/server/server_state.hpp"
 
 namespace tern {
+namespace {
+
+// The drawing in include/tern/server.hpp, as a table.
+[[maybe_unused]] constexpr bool may_follow(Life from, Life to) {
+  switch (from) {
+    case Life::assembled:
+      return to == Life::running || to == Life::stopped;
+    case Life::running:
+      return to == Life::draining || to == Life::stopped;
+    case Life::draining:
+      return to == Life::stopped;
+    case Life::stopped:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Server::State::enter(Life next) {
+  assert(may_follow(life, next));
+  life = next;
+}
+
+void Server::State::require_assembled(const std::string& what) {
+  const std::scoped_lock lock(mutex);
+  if (life == Life::assembled) return;
+  throw std::system_error(
+      std::make_error_code(std::errc::operation_not_permitted),
+      what + ": the server has been started already; listen first, and start it once");
+}
 
 Server::Worker::Worker(State& server_state, const ReactorOptions& options)
     : state(server_state),
@@ -20,12 +52,19 @@ Server::Server(const ServerOptions& options) : state_(std::make_unique<State>(op
   for (unsigned i = 0; i < options.workers; ++i) {
     state_->workers.push_back(std::make_unique<Worker>(*state_, options.reactor));
   }
+  state_->keep_counters();
 }
 
 Server::~Server() {
   stop();
   join();
-  state_->end_everything();
+  State& state = *state_;
+  {
+    const std::scoped_lock lock(state.mutex);
+    if (state.life == Life::assembled) state.enter(Life::stopped);
+    assert(state.life == Life::stopped);
+  }
+  state.end_everything();
 }
 
 // What a reactor tells and drops while it ends may post to any other, so none is destroyed before
@@ -41,16 +80,29 @@ void Server::State::end_everything() {
 
 void Server::start() {
   State& state = *state_;
-  assert(!state.started);
-  state.started = true;
-  for (auto& worker : state.workers) {
-    worker->thread = std::thread([&state, &worker = *worker] {
+  state.require_assembled("start()");
+  {
+    const std::scoped_lock lock(state.mutex);
+    state.enter(Life::running);
+    if (state.is_drained_early) state.enter(Life::draining);
+    for (const auto& worker : state.workers) worker->is_running = true;
+  }
+  for (const auto& worker : state.workers) {
+    worker->thread = std::thread([&worker = *worker] {
       worker.reactor.run();
-      const std::scoped_lock lock(state.mutex);
-      worker.ended = true;
-      state.changed.notify_all();
+      worker.ended();
     });
   }
+}
+
+void Server::Worker::ended() {
+  const std::scoped_lock lock(state.mutex);
+  counted = reactor.counters();
+  is_running = false;
+  const bool is_last = std::none_of(state.workers.begin(), state.workers.end(),
+                                    [](const auto& worker) { return worker->is_running; });
+  if (is_last) state.enter(Life::stopped);
+  state.changed.notify_all();
 }
 
 void Server::join() {

@@ -1,32 +1,44 @@
+#include <memory>
+#include <optional>
+
 #include "src/core/server/server_state.hpp"
 
 namespace tern {
 
+void Server::State::keep_counters() {
+  const std::scoped_lock lock(mutex);
+  for (const auto& worker : workers) worker->counted = worker->reactor.counters();
+}
+
+// A reactor belongs to its thread: while it runs it is asked, and before and after that its answer
+// lies ready.
 std::vector<Counters> Server::counters() {
   State& state = *state_;
-  // Shared with the tasks: a reactor may stop before it has answered, and drop its task later.
-  struct Answers {
-    std::vector<Counters> counters;
-    std::vector<bool> given;
-  };
-  const auto answers = std::make_shared<Answers>();
-  answers->counters.resize(state.workers.size());
-  answers->given.resize(state.workers.size());
-  for (std::size_t i = 0; state.started && i < state.workers.size(); ++i) {
-    state.workers[i]->reactor.post([&state, answers, i, &worker = *state.workers[i]] {
-      const std::scoped_lock lock(state.mutex);
-      answers->counters[i] = worker.reactor.counters();
-      answers->given[i] = true;
+  const std::size_t count = state.workers.size();
+  // Shared with the tasks: a reactor may end before it has answered, and drop its task later.
+  using Answers = std::vector<std::optional<Counters>>;
+  const auto answers = std::make_shared<Answers>(count);
+  std::unique_lock lock(state.mutex);
+  for (std::size_t i = 0; i < count; ++i) {
+    Worker& worker = *state.workers[i];
+    if (!worker.is_running) {
+      (*answers)[i] = worker.counted;
+      continue;
+    }
+    worker.reactor.post([&state, answers, i, &worker] {
+      const std::scoped_lock answer_lock(state.mutex);
+      (*answers)[i] = worker.reactor.counters();
       state.changed.notify_all();
     });
   }
-  for (std::size_t i = 0; i < state.workers.size(); ++i) {
-    Worker& worker = *state.workers[i];
-    std::unique_lock lock(state.mutex);
-    state.changed.wait(lock, [&] { return !state.started || answers->given[i] || worker.ended; });
-    if (!answers->given[i]) answers->counters[i] = worker.reactor.counters();
+  std::vector<Counters> counters;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Worker& worker = *state.workers[i];
+    std::optional<Counters>& answer = (*answers)[i];
+    state.changed.wait(lock, [&] { return answer || !worker.is_running; });
+    counters.push_back(answer.value_or(worker.counted));
   }
-  return answers->counters;
+  return counters;
 }
 
 std::vector<std::size_t> Server::connections() const {

@@ -5,6 +5,12 @@
 namespace tern {
 
 void Server::drain(Duration timeout) {
+  {
+    const std::scoped_lock lock(state_->mutex);
+    if (state_->life == Life::stopped) return;
+    if (state_->life == Life::running) state_->enter(Life::draining);
+    if (state_->life == Life::assembled) state_->is_drained_early = true;
+  }
   for (auto& worker : state_->workers) {
     worker->reactor.post([&worker = *worker, timeout] { worker.drain(timeout); });
   }

@@ -1,4 +1,3 @@
-#include <cassert>
 #include <utility>
 
 #include "src/core/server/server_state.hpp"
@@ -21,7 +20,8 @@ void check_unshared(const Endpoint& endpoint, const SocketOptions& options, cons
 
 }  // namespace
 
-// What one listen() opens; if it fails on the way, all that is closed again.
+// What one listen() opens; if it fails on the way, all that is closed again. Either way the numbers
+// are kept.
 class Server::SetUp {
  public:
   explicit SetUp(State& state) : state_(state) {
@@ -43,6 +43,7 @@ class Server::SetUp {
         sockets.back()->close();
       }
     }
+    state_.keep_counters();
   }
 
   bool is_complete = false;
@@ -70,8 +71,8 @@ Acceptor* Server::State::add_acceptor(Worker& worker, const Endpoint& endpoint, 
 Endpoint Server::listen(const Endpoint& endpoint, const ProtocolFactory& factory,
                         std::shared_ptr<TlsContext> tls) {
   State& state = *state_;
+  state.require_assembled("listen() on " + endpoint.to_string());
   if (tls == nullptr) tls = state.options.listener.tls;
-  assert(!state.started);
   std::vector<Protocol*> protocols;
   for (auto& worker : state.workers) {
     state.protocols.push_back(factory(worker->reactor));
@@ -95,7 +96,10 @@ Endpoint Server::State::listen_with_first(const Endpoint& endpoint,
                                           const std::vector<Protocol*>& served,
                                           const std::shared_ptr<TlsContext>& tls) {
   const auto hand_on = [this, served, tls](Socket socket) { hand_over(socket, served, tls); };
-  return add_acceptor(*workers.front(), endpoint, false, hand_on)->local();
+  SetUp made(*this);
+  const Endpoint bound = add_acceptor(*workers.front(), endpoint, false, hand_on)->local();
+  made.is_complete = true;
+  return bound;
 }
 
 Endpoint Server::State::listen_with_each(const Endpoint& endpoint,
@@ -119,7 +123,7 @@ Endpoint Server::State::listen_with_each(const Endpoint& endpoint,
 Endpoint Server::listen_datagrams(const Endpoint& endpoint,
                                   const DatagramProtocolFactory& factory) {
   State& state = *state_;
-  assert(!state.started);
+  state.require_assembled("listen_datagrams() on " + endpoint.to_string());
   SocketOptions options = state.options.listener.listen.socket;
   bool by_kernel = state.options.balance == Balance::kernel && state.workers.size() > 1;
   if (by_kernel) {

@@ -9,8 +9,10 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -21,10 +23,16 @@
 
 namespace tern {
 
-// One reactor, its thread, and what it serves. Except for `connections` and `ended`, only its
-// thread touches it after start().
+// The drawing in include/tern/server.hpp.
+enum class Life : std::uint8_t { assembled, running, draining, stopped };
+
+// One reactor, its thread, and what it serves. Except for `connections`, and what State::mutex
+// guards, only its thread touches it after start().
 struct Server::Worker final : ConnectionSource {
   Worker(State& server_state, const ReactorOptions& options);
+
+  // Its loop has been left. The last worker to say so stops the server.
+  void ended();
 
   // Counts a connection that is on its way here, for the next one is given by that number. False:
   // it would be one too many. Any thread.
@@ -42,7 +50,8 @@ struct Server::Worker final : ConnectionSource {
   std::vector<DatagramSocket*> datagram_sockets;
   std::atomic<std::size_t> connections{0};  // those on their way here included
   std::thread thread;
-  bool ended = false;  // under State::mutex
+  bool is_running = false;  // under State::mutex: it answers, or will; if not, this is its answer:
+  Counters counted;         // under State::mutex
   bool draining = false;
   bool takes_nobody = false;  // the drain's time is over
   CallbackTimer quiet_timer;
@@ -74,15 +83,24 @@ struct Server::State {
   // REQUIRES no reactor runs.
   void end_everything();
 
+  // REQUIRES `mutex` is held.
+  void enter(Life next);
+  // Throws std::system_error, which begins with `what`, once start() was called.
+  void require_assembled(const std::string& what);
+  // The numbers as the set-up leaves them. REQUIRES assembled.
+  void keep_counters();
+
   ServerOptions options;
   // Protocols are declared first: they outlive the reactors.
   std::vector<std::unique_ptr<Protocol>> protocols;
   std::vector<std::unique_ptr<DatagramProtocol>> datagram_protocols;
   std::vector<std::unique_ptr<Worker>> workers;
-  bool started = false;
   std::atomic<std::size_t> open_acceptors{0};
+  // Guards the life, and each worker's part in it. Not held while anything of a user is called.
   std::mutex mutex;
-  std::condition_variable changed;
+  std::condition_variable changed;  // a worker has ended, or answered
+  Life life = Life::assembled;
+  bool is_drained_early = false;  // drain() came before start()
 };
 
 }  // namespace tern

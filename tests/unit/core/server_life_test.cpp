@@ -1,9 +1,12 @@
 // Servers: from assembled to stopped, and what may still be said while they end. Only on kernels: a
 // simulated network belongs to one thread.
+#include "tern/server.hpp"
+
+#include <atomic>
 #include <memory>
+#include <thread>
 #include <vector>
 
-#include "tern/server.hpp"
 #include "tests/support/stage.hpp"
 #include "tools/tern/echo/protocol.hpp"
 
@@ -35,6 +38,102 @@ struct Posted {
 };
 
 }  // namespace
+
+TEST_CASE("server life: once it was started, it neither listens nor starts again") {
+  int made = 0;
+  const auto make_counted = [&made](Reactor& reactor) {
+    ++made;
+    return make_echo(reactor);
+  };
+  const auto make_datagrams = [&made](Reactor&) {
+    ++made;
+    return std::make_unique<tool::DatagramEcho>();
+  };
+  const auto refuses = [&](Server& server) {
+    const auto is_refused = [](const char* what, const std::function<void()>& call) {
+      try {
+        call();
+        FAIL("it was not refused");
+      } catch (const std::system_error& error) {
+        CHECK(error.code() == std::errc::operation_not_permitted);
+        CHECK(std::string(error.what()).starts_with(what));
+      }
+    };
+    is_refused("listen() on 127.0.0.1:0: ", [&] { server.listen(loopback(), make_counted); });
+    is_refused("listen_datagrams() on 127.0.0.1:0: ",
+               [&] { server.listen_datagrams(loopback(), make_datagrams); });
+    is_refused("start(): ", [&] { server.start(); });
+  };
+  Server server(with_workers(2));
+  server.listen(loopback(), make_echo);
+  server.start();
+  refuses(server);
+  server.drain(1h);
+  refuses(server);
+  server.join();
+  refuses(server);
+  CHECK(made == 0);
+}
+
+TEST_CASE("server life: in each state it may be asked, drained and stopped") {
+  const auto use = [](Server& server) {
+    CHECK(server.counters().size() == 2);
+    CHECK(server.connections() == std::vector<std::size_t>{0, 0});
+    server.drain(1h);
+    CHECK(server.counters().size() == 2);
+    server.stop();
+    CHECK(server.counters().size() == 2);
+  };
+  Server server(with_workers(2));
+  use(server);
+  server.listen(loopback(), make_echo);
+  use(server);
+  server.start();
+  use(server);
+  server.join();
+  use(server);
+  server.join();
+}
+
+TEST_CASE("server life: before it starts, it tells what the last listen() left") {
+  Limits limits;
+  Server upstream;
+  const Endpoint where = upstream.listen(loopback(), make_echo);
+  Server server(with_workers(2));
+  server.listen(loopback(), [&](Reactor& reactor) {
+    auto protocol = std::make_unique<Recorder>();
+    protocol->adopt(Connector(reactor, *protocol, limits).connect(where));
+    return protocol;
+  });
+  for (const Counters& each : server.counters()) CHECK(each.open_connections == 1);
+}
+
+TEST_CASE("server life: its numbers are asked for by others all the while") {
+  for (int round = 0; round < 20; ++round) {
+    Server server(with_workers(3));
+    std::atomic<bool> is_over{false};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> askers;
+    for (int i = 0; i < 2; ++i) {
+      askers.emplace_back([&] {
+        while (!is_over) {
+          if (server.counters().size() != 3 || server.connections().size() != 3) ++wrong;
+        }
+      });
+    }
+    server.listen(loopback(), make_echo);
+    server.start();
+    if (round % 2 == 0) {
+      server.drain(1h);
+    } else {
+      server.stop();
+    }
+    server.join();
+    is_over = true;
+    for (std::thread& asker : askers) asker.join();
+    CHECK(wrong.load() == 0);
+  }
+}
 
 TEST_CASE("server life: while it ends, closed() may post to every reactor") {
   // Connects at once, and tells everybody when that is over.
