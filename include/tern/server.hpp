@@ -10,8 +10,8 @@
 //
 //        assembled ─── start() ───► running ─── drain() ───► draining
 //            │                         │                        │ the last connection is gone,
-//            │ start() was             │ stop()                 │ the time-out has passed,
-//            │ never called            │                        │ or stop()
+//            │ start() failed,         │ stop()                 │ the time-out has passed,
+//            │ or was never called     │                        │ or stop()
 //            └─────────────────────────┴────────────────────────┴─► stopped
 //
 //   assembled  It listens, and clients may connect, but nobody is served. drain() and stop() are
@@ -28,7 +28,8 @@
 //              counters() and connections() from any, in every state.
 //   ERRORS     The constructor, listen() and start() throw std::system_error, also where the state
 //              does not allow them (operation_not_permitted). Nothing is served before start(), so
-//              a failing set-up leaves no half-started server behind.
+//              a failing set-up leaves no half-started server behind. A start() that fails, for
+//              lack of threads, has ended those that it had begun: the server is stopped.
 #pragma once
 
 #include <cstddef>

@@ -87,11 +87,21 @@ void Server::start() {
     if (state.is_drained_early) state.enter(Life::draining);
     for (const auto& worker : state.workers) worker->is_running = true;
   }
-  for (const auto& worker : state.workers) {
-    worker->thread = std::thread([&worker = *worker] {
-      worker.reactor.run();
-      worker.ended();
-    });
+  std::size_t started = 0;
+  try {
+    for (const auto& worker : state.workers) {
+      worker->thread = std::thread([&worker = *worker] {
+        worker.reactor.run();
+        worker.ended();
+      });
+      ++started;
+    }
+  } catch (...) {
+    // No thread is left for this worker, nor for those after it.
+    stop();
+    for (std::size_t i = started; i < state.workers.size(); ++i) state.workers[i]->ended();
+    join();
+    throw;
   }
 }
 

@@ -31,7 +31,7 @@ enum class Life : std::uint8_t { assembled, running, draining, stopped };
 struct Server::Worker final : ConnectionSource {
   Worker(State& server_state, const ReactorOptions& options);
 
-  // Its loop has been left. The last worker to say so stops the server.
+  // Its loop has been left, or will never begin. The last worker to say so stops the server.
   void ended();
 
   // Counts a connection that is on its way here, for the next one is given by that number. False:
