@@ -1,5 +1,36 @@
 // ConnectionImpl: the connection as the core sees it. The states and their transitions are drawn in
 // include/tern/connection.hpp. Not installed.
+//
+//   All that ends a connection goes through terminate(), once; the first cause is the reason.
+//
+//   both sides have ended, and our output has left ..... finished
+//   close(): before opened() at once; later when the
+//     output has left, and the peer has gone or the
+//     linger limits are reached ........................ closed_locally
+//   abort(), and the reactor's end ..................... aborted              reset
+//   an error of a receive or a send .................... reset_by_peer, error
+//   no address could be connected to, or not in time ... connect_failed
+//   TLS: no agreement in time, too many handshakes ..... handshake_timeout
+//   TLS: refused or broken, once the peer could read it; tls_error
+//     cut off .......................................... truncated
+//   silence ............................................ idle_timeout         reset if not all left
+//   a send() beyond the limit .......................... output_limit         reset
+//   a drain's time is over ............................. drain_timeout        reset
+//        │
+//        ▼
+//   terminate()        enters closing. Keeps the reason and the error. Drops the timer, the reply,
+//        │             what TLS held back, the attempt to connect; and the queued output, unless a
+//        │             send is unfinished: the kernel may be reading it.
+//        │
+//        ├─ has a socket ─────► poller.close() ─────────────┐
+//        ├─ its socket failed ► was closed for that ────────┴─► the `close` completion, the last ─┐
+//        └─ has none ─────────► Core::closed_due ─────────────► destroy_closed(), before the wait ┤
+//        ┌────────────────────────────────────────────────────────────────────────────────────────┘
+//        ▼
+//   notify_closed()    enters closed. Drops the rest of the output, counts the reason, calls
+//        │             closed() and then the source's connection_gone().
+//        ▼
+//   Core::destroy_due  until destroy_closed(): the destructor, then Core::connection_died.
 #pragma once
 
 #include <cstdint>
