@@ -9,6 +9,7 @@
 
 #include "src/chat/doors/lines/line_door.hpp"
 #include "src/chat/service/service.hpp"
+#include "src/core/reactor/reactor_core.hpp"
 #include "tern/connector.hpp"
 #include "tern/listener.hpp"
 #include "tests/simulation/poller_support.hpp"
@@ -81,7 +82,11 @@ class TwoDoors final : public Protocol {
     for (const auto& guest : guests) guest->take();
     for (const CountingDoor& door : doors) door.written = 0;
   }
-  ~TwoDoors() { service_.end(); }
+  ~TwoDoors() {
+    listeners_.clear();
+    const std::array<Reactor*, 2> ending{reactors_[0].get(), reactors_[1].get()};
+    Reactor::Core::end_all(ending);
+  }
 
   void settle() {
     for (int i = 0; i < 50; ++i) {

@@ -128,14 +128,22 @@ class ChatSoak final : public Protocol {
     if (!holds && problem_.empty()) problem_ = what;
   }
 
-  // Also when a check fails: nothing is posted between reactors that are being destroyed.
+  using Reactors = std::vector<std::unique_ptr<Reactor>>;
+  using Listeners = std::vector<std::unique_ptr<Listener>>;
+
+  // Also when a check fails: nothing is posted to a reactor that has been destroyed.
   struct End {
-    End(chat::Service& ended, LatePasswords& asked) : service(ended), passwords(asked) {}
+    End(Reactors& ending_servers, Listeners& ending_listeners, LatePasswords& asked)
+        : servers(ending_servers), listeners(ending_listeners), passwords(asked) {}
     ~End() {
       passwords.clear();
-      service.end();
+      listeners.clear();
+      std::vector<Reactor*> ending;
+      for (const auto& server : servers) ending.push_back(server.get());
+      Reactor::Core::end_all(ending);
     }
-    chat::Service& service;
+    Reactors& servers;
+    Listeners& listeners;
     LatePasswords& passwords;
   };
 
@@ -143,9 +151,9 @@ class ChatSoak final : public Protocol {
     chat::Service service(service_options_);
     std::vector<std::unique_ptr<Protocol>> doors;
     Reactor client;
-    std::vector<std::unique_ptr<Reactor>> servers;
-    std::vector<std::unique_ptr<Listener>> listeners;
-    const End end(service, passwords_);
+    Reactors servers;
+    Listeners listeners;
+    const End end(servers, listeners, passwords_);
     ListenerOptions options;
     options.retry_delay = 5ms;
     network_.faults().attach_error = 0;
@@ -486,7 +494,7 @@ class ChatSoak final : public Protocol {
   LatePasswords passwords_;
   bool moderates_ = false;  // members kick, ban and mute each other
   Reactor* client_ = nullptr;
-  std::vector<std::unique_ptr<Reactor>>* servers_ = nullptr;
+  Reactors* servers_ = nullptr;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<Client>> past_;
   std::string problem_;

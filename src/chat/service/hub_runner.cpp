@@ -46,7 +46,6 @@ void HubRunner::take(Requests requests) {
 }
 
 void HubRunner::work() {
-  if (has_ended_) return;
   // flush() may call this again: what it delivers on this reactor may overflow a session, whose
   // `gone` comes through take() while the batch is still being handed out. It is carried out next.
   if (std::exchange(is_busy_, true)) return;

@@ -35,8 +35,6 @@ class HubRunner final : private HubEvents {
   void applied(std::size_t shard, std::size_t bytes);
   // THREAD: any.
   ServiceCounters counters() const;
-  // THREAD: any, for the request of one.
-  void end() { has_ended_ = true; }
 
  private:
   struct ShardState {
@@ -89,7 +87,6 @@ class HubRunner final : private HubEvents {
     std::array<std::atomic<std::uint64_t>, part_reason_count> gone{};
   } counts_;
   bool is_busy_ = false;
-  bool has_ended_ = false;
 };
 
 }  // namespace tern::chat

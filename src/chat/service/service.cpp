@@ -60,11 +60,6 @@ void Service::drain() {
   }
 }
 
-void Service::end() {
-  if (runner_ != nullptr) runner_->end();
-  for (const auto& shard : shards_) shard->end();
-}
-
 void Service::restore(const std::string& room, Message message) {
   runner_->restore(room, std::move(message));
 }

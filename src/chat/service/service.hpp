@@ -23,8 +23,10 @@
 //   acknowledges them only while no reactor is more than `unapplied_bytes_max` behind with its
 //   deliveries. So a reactor that cannot keep up slows down those who talk, and no mailbox grows.
 //
-//   OWNERSHIP  Must outlive the reactors (and so a Server declared after it).
-//   THREAD     Construct, protocol() and end() while no reactor runs; drain() from any.
+//   OWNERSHIP  Must outlive the reactors (and so a Server declared after it). These end as a
+//              server's do: all of them what they own, before the first is destroyed. That members
+//              have gone is posted to the hub then as ever, and not run.
+//   THREAD     Construct, protocol() while no reactor runs; drain() from any.
 #pragma once
 
 #include <array>
@@ -112,8 +114,6 @@ class Service {
   std::unique_ptr<Protocol> protocol(Reactor& reactor, const Door& door);
   // Tells everybody that the server is going down, and disconnects them; who comes later likewise.
   void drain();
-  // The reactors do not run any more and are about to be destroyed: nothing is posted any more.
-  void end();
 
   // Before the reactors run, after the first protocol(): a line of history from an earlier run.
   void restore(const std::string& room, Message message);

@@ -42,11 +42,9 @@ class ChatShard {
   void submit(Requests requests);
   void reconfigure(const ServiceOptions& options);
   void drain();
-  void end() { is_over_ = true; }
 
   template <class Task>
   void post_to_hub(Task&& task) {
-    if (is_over_) return;
     if (&runner_.reactor() == &reactor_) return task();
     runner_.reactor().post(std::forward<Task>(task));
   }
@@ -70,7 +68,6 @@ class ChatShard {
   std::atomic<std::uint64_t> deliveries_{0};
   CallbackTimer sweep_timer_;
   bool is_draining_ = false;
-  bool is_over_ = false;  // nothing is posted any more
 };
 
 }  // namespace tern::chat

@@ -42,6 +42,15 @@ bool Reactor::Core::end_everything() {
   return had_anything;
 }
 
+void Reactor::Core::end_all(std::span<Reactor* const> reactors) {
+  for (bool is_over = false; !is_over;) {
+    is_over = true;
+    for (Reactor* reactor : reactors) {
+      if (reactor->core().end_everything()) is_over = false;
+    }
+  }
+}
+
 void Reactor::run() {
   while (!core_->stop_requested.exchange(false)) {
     core_->begin_turn();

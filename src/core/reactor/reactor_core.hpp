@@ -6,6 +6,7 @@
 #include <chosen.hpp>
 #include <functional>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <thread>
 #include <unordered_map>
@@ -42,6 +43,9 @@ struct Reactor::Core {
   // Ends what the reactor owns: who is open hears closed(), queued tasks are destroyed unrun.
   // Returns whether there was anything, for that may have posted, here or to another reactor.
   bool end_everything();
+  // The same of all, until none of them has anything left. Whoever has several reactors calls this
+  // before the first is destroyed. REQUIRES none of them runs.
+  static void end_all(std::span<Reactor* const> reactors);
 
   // --- output ---
   void mark_dirty(ConnectionImpl& connection) { dirty.push_back(&connection); }

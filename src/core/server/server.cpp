@@ -64,18 +64,10 @@ Server::~Server() {
     if (state.life == Life::assembled) state.enter(Life::stopped);
     assert(state.life == Life::stopped);
   }
-  state.end_everything();
-}
-
-// What a reactor tells and drops while it ends may post to any other, so none is destroyed before
-// all of them have nothing left.
-void Server::State::end_everything() {
-  for (bool is_over = false; !is_over;) {
-    is_over = true;
-    for (const auto& worker : workers) {
-      if (worker->reactor.core().end_everything()) is_over = false;
-    }
-  }
+  // What a reactor tells and drops while it ends may post to any other, so all are still there.
+  std::vector<Reactor*> reactors;
+  for (const auto& worker : state.workers) reactors.push_back(&worker->reactor);
+  Reactor::Core::end_all(reactors);
 }
 
 void Server::start() {

@@ -80,8 +80,6 @@ struct Server::State {
   void hand_over(Socket socket, const std::vector<Protocol*>& served,
                  const std::shared_ptr<TlsContext>& tls);
   void acceptor_closed();
-  // REQUIRES no reactor runs.
-  void end_everything();
 
   // REQUIRES `mutex` is held.
   void enter(Life next);

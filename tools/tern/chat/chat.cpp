@@ -158,10 +158,7 @@ class Chat final : public Application {
 
   void draining() override { service_->drain(); }
 
-  void ended() override {
-    passwords_.stop();
-    service_->end();
-  }
+  void ended() override { passwords_.stop(); }
 
   void report_kept(const OptionTexts& said) const {
     std::set<std::string> kept;

@@ -97,7 +97,6 @@ class Demo final : public EchoApplication {
     return instructions(bound, fingerprint_);
   }
   void draining() override { chat_.drain(); }
-  void ended() override { chat_.end(); }
 
   ServeOptions options_;
   std::string fingerprint_;
