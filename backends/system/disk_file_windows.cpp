@@ -11,7 +11,7 @@
 namespace tern::system {
 namespace {
 
-std::error_code last_error() { return {errno, std::generic_category()}; }
+std::error_code last_disk_error() { return {errno, std::generic_category()}; }
 
 int open_file(const std::string& path, int share) {
   int descriptor = -1;
@@ -33,7 +33,7 @@ std::error_code DiskFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto count = static_cast<unsigned>(std::min(bytes.size(), bytes_at_once));
     const int written = ::_write(descriptor_, bytes.data(), count);
-    if (written < 0) return last_error();
+    if (written < 0) return last_disk_error();
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
@@ -45,7 +45,7 @@ std::error_code DiskFile::truncate(std::uint64_t bytes) {
 }
 
 std::error_code DiskFile::sync() {
-  return ::_commit(descriptor_) == 0 ? std::error_code() : last_error();
+  return ::_commit(descriptor_) == 0 ? std::error_code() : last_disk_error();
 }
 
 // Who has it open shares it with nobody.

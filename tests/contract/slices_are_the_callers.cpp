@@ -4,7 +4,7 @@
 namespace tern::test {
 namespace {
 
-SocketOptions small_buffers() {
+SocketOptions tiny_buffers() {
   SocketOptions options;
   options.send_buffer_bytes = 4096;
   options.receive_buffer_bytes = 32 * 1024;
@@ -69,7 +69,7 @@ class SpoilingSender {
 // A reader that comes and goes makes most offers partial.
 RULE_CASE(slices_are_the_callers, slices_are_the_callers) {
   Loop loop;
-  auto [client, server] = loop.pair(small_buffers());
+  auto [client, server] = loop.pair(tiny_buffers());
   server.keep_bytes = false;
   SpoilingSender sender(loop, client, run.random());
   server.then = [&](End& end, const Completion& completion) {
@@ -158,7 +158,7 @@ RULE_CASE(slices_are_the_callers, empty_slices_send_nothing) {
 // While nobody reads, an unfinished send does not make the loop turn.
 RULE_CASE(slices_are_the_callers, unfinished_send_is_quiet) {
   Loop loop;
-  auto [client, server] = loop.pair(small_buffers());
+  auto [client, server] = loop.pair(tiny_buffers());
   const std::string block(1 << 20, 'x');
   std::uint64_t sent = 0;
   client.then = [&](End&, const Completion& completion) { sent += completion.count; };

@@ -15,7 +15,7 @@ void set_non_blocking(const Descriptor& descriptor) {
   REQUIRE(::fcntl(descriptor.get(), F_SETFL, O_NONBLOCK) == 0);
 }
 
-sockaddr_in loopback(std::uint16_t port) {
+sockaddr_in loopback_address(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -69,7 +69,7 @@ Descriptor tcp_socket() {
 
 Descriptor tcp_listener(std::uint16_t& port) {
   Descriptor made = tcp_socket();
-  sockaddr_in address = loopback(0);
+  sockaddr_in address = loopback_address(0);
   socklen_t size = sizeof address;
   REQUIRE(::bind(made.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
   REQUIRE(::listen(made.get(), 16) == 0);
@@ -79,7 +79,7 @@ Descriptor tcp_listener(std::uint16_t& port) {
 }
 
 int connect_to(const Descriptor& socket, std::uint16_t port) {
-  const sockaddr_in address = loopback(port);
+  const sockaddr_in address = loopback_address(port);
   const auto* const plain = reinterpret_cast<const sockaddr*>(&address);
   return ::connect(socket.get(), plain, sizeof address) == 0 ? 0 : errno;
 }

@@ -46,9 +46,9 @@ struct Side {
   CloseReason reason = CloseReason::error;
 };
 
-class Soak final : public Protocol {
+class ConnectionSoak final : public Protocol {
  public:
-  Soak(Case& run, std::size_t steps, Style style, bool over_tls = false)
+  ConnectionSoak(Case& run, std::size_t steps, Style style, bool over_tls = false)
       : run_(run), steps_(steps), network_(run.seed(), Faults::rough(), style) {
     if (over_tls) {
       server_tls_ = make_tls_server(test_server_options());
@@ -335,11 +335,11 @@ class Soak final : public Protocol {
   }
 
   struct Depth {
-    explicit Depth(Soak& of_soak) : soak(of_soak) {
+    explicit Depth(ConnectionSoak& of_soak) : soak(of_soak) {
       soak.check(++soak.depth_ == 1, "callbacks nest");
     }
     ~Depth() { --soak.depth_; }
-    Soak& soak;
+    ConnectionSoak& soak;
   };
 
   // --- the end
@@ -408,7 +408,7 @@ TEST_CASE("soak of connections") {
   for (const Style style : {Style::readiness, Style::completion}) {
     Counters all;
     const auto body = [&](Case& run) {
-      Soak soak(run, 10'000, style);
+      ConnectionSoak soak(run, 10'000, style);
       (void)soak.play();
       all += soak.counters();
     };
@@ -435,7 +435,7 @@ TEST_CASE("soak of connections over TLS") {
   for (const Style style : {Style::readiness, Style::completion}) {
     Counters all;
     const auto body = [&](Case& run) {
-      Soak soak(run, 10'000, style, true);
+      ConnectionSoak soak(run, 10'000, style, true);
       (void)soak.play();
       all += soak.counters();
     };
@@ -454,7 +454,7 @@ TEST_CASE("soak of connections over TLS") {
 SIMULATION_CASE(a_connection_soak_replays) {
   const auto transcript = [&] {
     Case again(run.name(), "simulated", run.seed());
-    return Soak(again, 2000, Style::any).play();
+    return ConnectionSoak(again, 2000, Style::any).play();
   };
   CHECK(transcript() == transcript());
 }

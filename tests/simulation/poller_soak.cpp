@@ -36,9 +36,9 @@ struct Talker final : Owner {
   std::uint64_t received = 0;
 };
 
-class Soak {
+class PollerSoak {
  public:
-  Soak(Case& run, std::size_t steps, Style style)
+  PollerSoak(Case& run, std::size_t steps, Style style)
       : run_(run), steps_(steps), network_(run.seed(), Faults::rough(), style) {}
 
   // Returns the transcript.
@@ -327,7 +327,8 @@ TEST_CASE("soak of the simulated network") {
   for (const Style style : {Style::readiness, Style::completion}) {
     for (std::size_t round = 0; round < Case::scaled(40); ++round) {
       run_simulated(
-          "soak", [&](Case& run) { (void)Soak(run, 3000, style).play(); }, test_seed() + round);
+          "soak", [&](Case& run) { (void)PollerSoak(run, 3000, style).play(); },
+          test_seed() + round);
     }
   }
 }
@@ -335,7 +336,7 @@ TEST_CASE("soak of the simulated network") {
 SIMULATION_CASE(a_soak_replays) {
   const auto transcript = [&] {
     Case again(run.name(), "simulated", run.seed());
-    return Soak(again, 2000, Style::any).play();
+    return PollerSoak(again, 2000, Style::any).play();
   };
   CHECK(transcript() == transcript());
 }

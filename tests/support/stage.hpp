@@ -110,6 +110,6 @@ struct Stage {
   static void body();                                    \
   TEST_CASE(name) { ::tern::test::in_each_world(body); } \
   static void body()
-#define TERN_CORE_CASE_LINE_(name, line) TERN_CORE_CASE_(name, core_case_##line)
-#define TERN_CORE_CASE_AT_(name, line) TERN_CORE_CASE_LINE_(name, line)
-#define CORE_CASE(name) TERN_CORE_CASE_AT_(name, __LINE__)
+#define TERN_CORE_CASE_NUMBER_(name, number) TERN_CORE_CASE_(name, core_case_##number)
+#define TERN_CORE_CASE_AT_(name, number) TERN_CORE_CASE_NUMBER_(name, number)
+#define CORE_CASE(name) TERN_CORE_CASE_AT_(name, __COUNTER__)

@@ -13,7 +13,7 @@ namespace {
 using support::log_line;
 using support::LogLevel;
 
-Time now() { return std::chrono::steady_clock::now(); }
+Time steady_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
@@ -82,7 +82,8 @@ PasswordResult PasswordChecker::result_of(const Question& question) {
     const std::lock_guard lock(mutex_);
     const auto it = names_.find(question.name);
     if (it == names_.end()) return PasswordResult::wrong;
-    if (it->second.wrong.wait(wrong_rate, now()) > Duration::zero()) return PasswordResult::busy;
+    if (it->second.wrong.wait(wrong_rate, steady_now()) > Duration::zero())
+      return PasswordResult::busy;
     hash = it->second.hash;
   }
   bool is_right = false;
@@ -97,7 +98,7 @@ PasswordResult PasswordChecker::result_of(const Question& question) {
   log_line(LogLevel::warning, "a wrong password for " + question.name);
   const std::lock_guard lock(mutex_);
   if (const auto it = names_.find(question.name); it != names_.end()) {
-    it->second.wrong.take(wrong_rate, now());
+    it->second.wrong.take(wrong_rate, steady_now());
   }
   return PasswordResult::wrong;
 }

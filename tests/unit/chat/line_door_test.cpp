@@ -105,30 +105,30 @@ TEST_CASE("chat lines: help names every command, and each one alone") {
 }
 
 TEST_CASE("chat lines: events") {
-  using Kind = Event::Kind;
-  CHECK(written({.kind = Kind::said, .room = "lobby", .actor = "alice", .text = "hi"}) ==
+  using Said = Event::Kind;
+  CHECK(written({.kind = Said::said, .room = "lobby", .actor = "alice", .text = "hi"}) ==
         "[lobby] alice: hi\n");
-  CHECK(written({.kind = Kind::emoted, .room = "lobby", .actor = "alice", .text = "waves"}) ==
+  CHECK(written({.kind = Said::emoted, .room = "lobby", .actor = "alice", .text = "waves"}) ==
         "[lobby] * alice waves\n");
-  CHECK(written({.kind = Kind::whisper, .actor = "alice", .text = "hi"}) ==
+  CHECK(written({.kind = Said::whisper, .actor = "alice", .text = "hi"}) ==
         "(private) alice: hi\n");
-  CHECK(written({.kind = Kind::left,
+  CHECK(written({.kind = Said::left,
                  .room = "lobby",
                  .actor = "alice",
                  .reason = PartReason::too_slow}) == "[lobby] -- alice left: too slow a reader\n");
   const Message noon{1'763'726'400, false, "alice", "hi"};
   const Message leap{951'827'696, true, "bob", "waves"};
   const std::array messages{&noon, &leap};
-  CHECK(written({.kind = Kind::history, .room = "lobby", .messages = messages}) ==
+  CHECK(written({.kind = Said::history, .room = "lobby", .messages = messages}) ==
         "[lobby 2025-11-21T12:00:00Z] alice: hi\n[lobby 2000-02-29T12:34:56Z] * bob waves\n");
   const std::array<MemberSummary, 2> members{{{"alice", false}, {"bob", true}}};
-  CHECK(written({.kind = Kind::who, .room = "lobby", .count = 5, .members = members}) ==
+  CHECK(written({.kind = Said::who, .room = "lobby", .count = 5, .members = members}) ==
         "-- lobby: alice @bob\n-- lobby: and 3 more\n");
   const std::array<std::string_view, 2> names{"alice", "bob"};
-  CHECK(written({.kind = Kind::bans, .room = "lobby", .names = names}) ==
+  CHECK(written({.kind = Said::bans, .room = "lobby", .names = names}) ==
         "-- banned from lobby: alice bob\n");
-  CHECK(written({.kind = Kind::mutes, .room = "lobby"}) == "-- nobody is muted in lobby\n");
-  CHECK(written({.kind = Kind::you_joined, .room = "lobby", .text = "tea", .count = 3}) ==
+  CHECK(written({.kind = Said::mutes, .room = "lobby"}) == "-- nobody is muted in lobby\n");
+  CHECK(written({.kind = Said::you_joined, .room = "lobby", .text = "tea", .count = 3}) ==
         "-- you are in lobby with 2 others; topic: tea\n");
 }
 

@@ -10,7 +10,7 @@ using namespace tern::chat;
 namespace {
 
 // alice was first, then came bob and carol; nobody has heard anything yet.
-void fill(HubFixture& fixture) {
+void fill_rooms(HubFixture& fixture) {
   fixture.arrive(1, "alice");
   fixture.arrive(2, "bob");
   fixture.arrive(3, "carol");
@@ -22,7 +22,7 @@ void fill(HubFixture& fixture) {
 
 TEST_CASE("chat moderation: who is kicked leaves, with the reason, and may come again") {
   HubFixture fixture;
-  fill(fixture);
+  fill_rooms(fixture);
   fixture.line(1, "/kick BOB too loud");
   CHECK(fixture.take(1) == "[lobby] -- bob was kicked by alice: too loud\n");
   CHECK(fixture.take(2) == "[lobby] -- bob was kicked by alice: too loud\n-- you left lobby\n");
@@ -41,7 +41,7 @@ TEST_CASE("chat moderation: who is kicked leaves, with the reason, and may come 
 
 TEST_CASE("chat moderation: only who has been there for longest may, and is told so") {
   HubFixture fixture;
-  fill(fixture);
+  fill_rooms(fixture);
   for (const char* line :
        {"/kick carol", "/ban carol", "/unban carol", "/mute carol", "/unmute carol"}) {
     fixture.line(2, line);
@@ -76,7 +76,7 @@ TEST_CASE("chat moderation: only who has been there for longest may, and is told
 
 TEST_CASE("chat moderation: a ban holds for the name, and for who had it under any") {
   HubFixture fixture;
-  fill(fixture);
+  fill_rooms(fixture);
   fixture.line(1, "/ban Bob");
   CHECK(fixture.take(2) == "[lobby] -- bob was banned by alice\n-- you left lobby\n");
   CHECK(fixture.take(3) == "[lobby] -- bob was banned by alice\n");
@@ -102,7 +102,7 @@ TEST_CASE("chat moderation: a ban holds for the name, and for who had it under a
 
 TEST_CASE("chat moderation: bans outlive who set them, and an empty room") {
   HubFixture fixture;
-  fill(fixture);
+  fill_rooms(fixture);
   fixture.line(1, "/ban bob");
   fixture.hub.gone(1, PartReason::quit);
   fixture.line(3, "/leave");
@@ -117,7 +117,7 @@ TEST_CASE("chat moderation: bans outlive who set them, and an empty room") {
 
 TEST_CASE("chat moderation: who is muted listens, and may whisper") {
   HubFixture fixture;
-  fill(fixture);
+  fill_rooms(fixture);
   fixture.line(1, "/mute bob");
   CHECK(fixture.take(2) == "[lobby] -- bob was muted by alice\n");
   fixture.heard.clear();
@@ -148,7 +148,7 @@ TEST_CASE("chat moderation: what cannot be done is told") {
   HubLimits limits;
   limits.bans_max = 2;
   HubFixture fixture(limits);
-  fill(fixture);
+  fill_rooms(fixture);
   fixture.arrive(4, "dave");
   struct Row {
     const char* line;

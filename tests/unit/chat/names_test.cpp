@@ -11,7 +11,7 @@ using namespace tern::chat;
 namespace {
 
 // alice and root are reserved, root is an operator; bob and carol are in the lobby.
-void fill(HubFixture& fixture) {
+void enter_all(HubFixture& fixture) {
   fixture.hub.set_reserved_names({{"alice", "root"}, {"root"}});
   for (const MemberId member : {1, 2, 3}) fixture.arrive(member, "m" + std::to_string(member));
   for (const MemberId member : {2, 3}) fixture.line(member, "/join lobby");
@@ -22,7 +22,7 @@ void fill(HubFixture& fixture) {
 
 TEST_CASE("chat names: a reserved name wants its password") {
   HubFixture fixture;
-  fill(fixture);
+  enter_all(fixture);
   fixture.line(2, "/nick Alice");
   CHECK(fixture.take(2) == "!! Alice is reserved; if it is yours, write /nick Alice PASSWORD\n");
   CHECK(fixture.asked.empty());
@@ -47,7 +47,7 @@ TEST_CASE("chat names: a reserved name wants its password") {
 
 TEST_CASE("chat names: wrong passwords are told, and the third is the last") {
   HubFixture fixture;
-  fill(fixture);
+  enter_all(fixture);
   for (int i = 0; i < 2; ++i) {
     fixture.line(2, "/nick alice guess");
     fixture.hub.verified(2, PasswordResult::wrong);
@@ -73,7 +73,7 @@ TEST_CASE("chat names: wrong passwords are told, and the third is the last") {
 
 TEST_CASE("chat names: who has the password takes the name from a connection that had it") {
   HubFixture fixture;
-  fill(fixture);
+  enter_all(fixture);
   for (const MemberId member : {2, 3}) {
     fixture.line(member, "/nick alice sesame");
     fixture.hub.verified(member, PasswordResult::right);
@@ -86,7 +86,7 @@ TEST_CASE("chat names: who has the password takes the name from a connection tha
 
 TEST_CASE("chat names: a name that becomes reserved is taken from who has not shown its password") {
   HubFixture fixture;
-  fill(fixture);
+  enter_all(fixture);
   fixture.line(2, "/nick alice sesame");
   fixture.hub.verified(2, PasswordResult::right);
   fixture.heard.clear();
@@ -99,7 +99,7 @@ TEST_CASE("chat names: a name that becomes reserved is taken from who has not sh
 
 TEST_CASE("chat names: operators moderate every room, and are moderated by each other alone") {
   HubFixture fixture;
-  fill(fixture);
+  enter_all(fixture);
   fixture.line(1, "/join lobby");
   fixture.heard.clear();
   fixture.line(1, "/kick m3");

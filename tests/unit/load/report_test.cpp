@@ -25,7 +25,7 @@ LoadPlan some_plan() {
   return plan;
 }
 
-LoadOutcome some_outcome() {
+LoadOutcome reported_outcome() {
   LoadOutcome outcome;
   LoadResult& result = outcome.result;
   result.measured = true;
@@ -74,7 +74,7 @@ TEST_CASE("json writer: objects, texts and numbers") {
 }
 
 TEST_CASE("load report: the summary of a clean run") {
-  const std::string text = load_summary({some_plan(), some_outcome()});
+  const std::string text = load_summary({some_plan(), reported_outcome()});
   CHECK(contains(text, "1,000,000 in 2.00 s: 500,000/s, 32.0 MB/s each way"));
   CHECK(contains(text, "p50 250  p90 250  p99 250  p99.9 250  max 250  mean 250"));
   CHECK(contains(text, "closed loop: latency includes queueing"));
@@ -88,7 +88,7 @@ TEST_CASE("load report: the summary of a clean run") {
 TEST_CASE("load report: a loader at its limit says so, and the server's share is shown") {
   LoadPlan plan = some_plan();
   plan.options.server_pid = 1;
-  LoadOutcome outcome = some_outcome();
+  LoadOutcome outcome = reported_outcome();
   outcome.usage.loader_share = 0.96;
   outcome.usage.server_cpu_s = 1.0;
   outcome.usage.server_resident_bytes = 3 * 1024 * 1024;
@@ -98,7 +98,7 @@ TEST_CASE("load report: a loader at its limit says so, and the server's share is
 }
 
 TEST_CASE("load report: errors are shown by class with an example") {
-  LoadOutcome outcome = some_outcome();
+  LoadOutcome outcome = reported_outcome();
   outcome.result.errors.add(LoadError::wrong_bytes, "connection 3: byte 5");
   outcome.result.errors.add(LoadError::wrong_bytes, "connection 4: byte 6");
   outcome.result.errors.add(LoadError::reset_by_server, "connection 9: reset");
@@ -126,7 +126,7 @@ TEST_CASE("load report: nothing measured is zeros and nulls, never a division by
 TEST_CASE("load report: a datagram run shows what the network did") {
   LoadPlan plan = some_plan();
   plan.options.url.scheme = tern::Scheme::udp;
-  LoadOutcome outcome = some_outcome();
+  LoadOutcome outcome = reported_outcome();
   LoadMeasure& measure = outcome.result.measure;
   measure.sent = 1'000'010;
   measure.lost = 10;

@@ -10,7 +10,7 @@
 #include "tests/support/case.hpp"
 
 using tern::support::LineReader;
-using Got = LineReader::Got;
+using LineGot = LineReader::Got;
 
 namespace {
 
@@ -20,15 +20,18 @@ std::vector<std::string> lines_of(const std::string& text, tern::test::Random& r
   LineReader reader(bytes_max);
   std::vector<std::string> lines;
   std::string_view line;
-  const auto take = [&](Got got) { lines.push_back(got == Got::line ? std::string(line) : "!"); };
+  const auto take = [&](LineGot got) {
+    lines.push_back(got == LineGot::line ? std::string(line) : "!");
+  };
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t step = 1 + random.below(std::min<std::size_t>(text.size() - at, 9));
     reader.feed(std::string_view(text).substr(at, step));
     at += step;
-    for (Got got = reader.next(line); got != Got::nothing; got = reader.next(line)) take(got);
+    for (LineGot got = reader.next(line); got != LineGot::nothing; got = reader.next(line))
+      take(got);
     REQUIRE(reader.held_bytes() <= bytes_max + 1);
   }
-  if (const Got got = reader.finish(line); got != Got::nothing) take(got);
+  if (const LineGot got = reader.finish(line); got != LineGot::nothing) take(got);
   return lines;
 }
 

@@ -24,7 +24,7 @@
 namespace tern::tool {
 namespace {
 
-constexpr std::string_view examples = R"(Examples:
+constexpr std::string_view chat_examples = R"(Examples:
   tern chat                                             TCP on 127.0.0.1:7070
   nc 127.0.0.1 7070                                     a client; telnet and tern connect do, too
   tern chat --listen tcp://[::]:7070 --listen tls://[::]:7443 \
@@ -191,7 +191,7 @@ class Chat final : public Application {
 void add_chat(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ChatOptions>();
   add_chat_options(app, *options);
-  app.footer(server_help(examples, drain, hangup));
+  app.footer(server_help(chat_examples, drain, hangup));
   app.callback([options, &app, &exit_code] {
     if (!options->reserve.empty()) {
       return reserve_chat_name(options->reserve, options->service.hub.name_bytes_max);

@@ -29,7 +29,7 @@ namespace {
 
 using support::JsonValues;
 
-constexpr std::string_view examples = R"(Examples:
+constexpr std::string_view compare_examples = R"(Examples:
   for i in $(seq 10 29); do                  the two take turns, so that both see the same machine
     tern load tcp://127.0.0.1:7007 --json before/$i.json
     tern load tcp://127.0.0.1:7008 --json after/$i.json
@@ -89,25 +89,28 @@ struct RunSet {
   std::vector<std::string> files;  // of a folder, in the order of the runs
 };
 
-[[noreturn]] void refuse(const std::string& message) { throw CommandError(exit_usage, message); }
+[[noreturn]] void refuse_results(const std::string& message) {
+  throw CommandError(exit_usage, message);
+}
 
 void read_file(const std::filesystem::path& path, RunSet& set) {
   std::error_code error;
   if (std::filesystem::file_size(path, error) > file_bytes_max || error) {
-    refuse(fmt::format("{}: {}; name a file that tern load --json wrote", path.string(),
-                       error ? describe(error) : "too large for results"));
+    refuse_results(fmt::format("{}: {}; name a file that tern load --json wrote", path.string(),
+                               error ? describe(error) : "too large for results"));
   }
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   std::string problem;
   if (!support::read_json_objects(text, set.runs, problem)) {
-    refuse(fmt::format("{}: {}; name a file that tern load --json wrote", path.string(), problem));
+    refuse_results(
+        fmt::format("{}: {}; name a file that tern load --json wrote", path.string(), problem));
   }
 }
 
 void check_run(const RunSet& set, const JsonValues& run, std::size_t number) {
   const auto refuse_run = [&](const std::string& problem) {
-    refuse(fmt::format("{}: run {} {}", set.path, number, problem));
+    refuse_results(fmt::format("{}: run {} {}", set.path, number, problem));
   };
   if (run.text("schema_version") != std::to_string(load_schema_version)) {
     refuse_run(fmt::format("is no result of schema version {}; measure with this version of tern",
@@ -140,8 +143,8 @@ RunSet read_set(const std::string& path) {
     check_run(set, set.runs[index], index + 1);
   }
   if (set.runs.size() < runs_min) {
-    refuse(fmt::format("{}: {} runs, but the spread needs {} or more; 7 are better", path,
-                       set.runs.size(), runs_min));
+    refuse_results(fmt::format("{}: {} runs, but the spread needs {} or more; 7 are better", path,
+                               set.runs.size(), runs_min));
   }
   return set;
 }
@@ -157,12 +160,13 @@ void check_workloads(const RunSet& before, const RunSet& after) {
       for (const LoadField& field : load_fields) {
         const std::string key(field.name);
         if (field.role != Role::workload || run.text(key) == first.text(key)) continue;
-        refuse(fmt::format("{} is '{}' in {} and '{}' in {}; compare runs of one workload", key,
-                           first.text(key), before.path, run.text(key), set->path));
+        refuse_results(fmt::format("{} is '{}' in {} and '{}' in {}; compare runs of one workload",
+                                   key, first.text(key), before.path, run.text(key), set->path));
       }
       if (scheme(run) != scheme(first)) {
-        refuse(fmt::format("one run is over {} and another over {}; compare runs of one workload",
-                           scheme(first), scheme(run)));
+        refuse_results(
+            fmt::format("one run is over {} and another over {}; compare runs of one workload",
+                        scheme(first), scheme(run)));
       }
     }
   }
@@ -171,17 +175,17 @@ void check_workloads(const RunSet& before, const RunSet& after) {
 void check_pairs(const RunSet& before, const RunSet& after, double confidence) {
   const std::size_t count = before.runs.size();
   if (count != after.runs.size()) {
-    refuse(fmt::format("--paired: {} runs in {}, but {} in {}", count, before.path,
-                       after.runs.size(), after.path));
+    refuse_results(fmt::format("--paired: {} runs in {}, but {} in {}", count, before.path,
+                               after.runs.size(), after.path));
   }
   for (std::size_t i = 0; i < std::min(before.files.size(), after.files.size()); ++i) {
     if (before.files[i] == after.files[i]) continue;
-    refuse(fmt::format("--paired: {} has {} where {} has {}; run N of both needs one name",
-                       before.path, before.files[i], after.path, after.files[i]));
+    refuse_results(fmt::format("--paired: {} has {} where {} has {}; run N of both needs one name",
+                               before.path, before.files[i], after.path, after.files[i]));
   }
   if (count < pairs_min(confidence) || count > pairs_max) {
-    refuse(fmt::format("--paired: {} pairs; --confidence {:.0f} needs {} to {}", count,
-                       100 * confidence, pairs_min(confidence), pairs_max));
+    refuse_results(fmt::format("--paired: {} pairs; --confidence {:.0f} needs {} to {}", count,
+                               100 * confidence, pairs_min(confidence), pairs_max));
   }
 }
 
@@ -287,7 +291,7 @@ void add_compare(CLI::App& app, int& exit_code) {
   add_count(app, "--least", settings->least_percent,
             "changes below this many percent are of no interest", 0, 1000);
   app.footer(fmt::format(
-      "{}\n\n{}", examples,
+      "{}\n\n{}", compare_examples,
       exit_codes_help({{exit_success, "faster or not distinguishable"},
                        {exit_failure, "slower"},
                        {exit_usage, "the command line is wrong, or the sets cannot be compared"},

@@ -22,7 +22,7 @@
 namespace tern::tool {
 namespace {
 
-constexpr std::string_view description = R"(Examples:
+constexpr std::string_view demo_examples = R"(Examples:
   tern demo
   tern demo --port 7007
 
@@ -111,7 +111,7 @@ void add_demo(CLI::App& app, int& exit_code) {
   add_count(app, "-p,--port", *port, "the port, for TCP and UDP alike; 0: any free ones", 0,
             65'535);
   add_log_options(app, LogLevel::warning);
-  app.footer(fmt::format("{}\n\n{}\n\n{}", description,
+  app.footer(fmt::format("{}\n\n{}\n\n{}", demo_examples,
                          signals_help({{"SIGINT, SIGTERM, SIGHUP", "end the demo; exit code 0"}}),
                          exit_codes_help({{exit_success, "drained"},
                                           {exit_failure, "standard output cannot be written"},

@@ -83,7 +83,7 @@ void settle(EchoOptions& options) {
   options.settings.serve.server.listener.connections_max = options.connections_max;
 }
 
-constexpr std::string_view examples = R"(Examples:
+constexpr std::string_view echo_examples = R"(Examples:
   tern echo                                             TCP on 127.0.0.1:7007
   tern echo --listen tcp://[::]:7007 --listen udp://*:7007 --workers auto
   tern echo --listen unix:/run/tern.sock --idle-timeout 30s
@@ -108,7 +108,7 @@ void add_echo(CLI::App& app, int& exit_code) {
   add_socket_options(app, options->settings);
   add_tls_server_options(app, options->settings.serve.tls);
   add_log_options(app);
-  app.footer(server_help(examples, drain, hangup));
+  app.footer(server_help(echo_examples, drain, hangup));
   app.callback([options, &exit_code] {
     settle(*options);
     EchoApplication application;

@@ -22,7 +22,7 @@ constexpr std::size_t depth_max = 65'536;
 constexpr std::size_t message_bytes_max = 1024 * 1024 * 1024;
 constexpr std::uint64_t threads_max = 1024;
 
-constexpr std::string_view examples = R"(Examples:
+constexpr std::string_view load_examples = R"(Examples:
   tern load                                             50 connections, 64 bytes, 10 s
   tern load tcp://127.0.0.1:7007 -c 1k -s 16KiB -d 30s
   tern load tcp://127.0.0.1:7007 -p 16 --json result.json --server-pid $(pgrep -f 'tern echo')
@@ -39,7 +39,7 @@ from the planned time, so that a stall shows in every message that was due meanw
 
 std::string end_of_help() {
   return fmt::format(
-      "{}\n\n{}\n\n{}", examples,
+      "{}\n\n{}\n\n{}", load_examples,
       signals_help({{"SIGINT, SIGTERM, SIGHUP",
                      "end the run, or the search, and show what was measured until then"}}),
       exit_codes_help(

@@ -201,7 +201,7 @@ int serve(const ServeOptions& options, Application& application) {
   log_start(server_options, limit);
   print(announcement);
   {
-    const Statistics statistics(server, options.stats);
+    const Statistics lines(server, options.stats);
     server.join();
   }
   log_end(server);
