@@ -22,8 +22,7 @@ def folders_name_their_sources(tree):
 
 @tree_rule
 def no_dead_headers(tree):
-    """A header is included by somebody, or precompiled by the build; names are compared from the
-    end, as "tern/x.hpp"."""
+    """A header is included by somebody; names are compared from the end, as "tern/x.hpp"."""
     wanted = set()
     chosen = set()
     for path in tree:
@@ -34,9 +33,6 @@ def no_dead_headers(tree):
                 if angled and header.endswith('.hpp'):
                     chosen.add(header)
                 wanted.add(os.path.normpath(os.path.join(os.path.dirname(path), header)))
-        elif path.endswith('meson.build'):
-            for header in re.findall(r"cpp_pch: '([^'\n]+)'", '\n'.join(tree[path])):
-                wanted.add(os.path.join(os.path.dirname(path), header))
     for path in sorted(tree):
         if path.endswith(('.hpp', '.h')):
             parts = path.split('/')
