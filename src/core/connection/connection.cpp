@@ -196,7 +196,7 @@ void ConnectionImpl::on_send(const Completion& completion) {
   if (is_ending()) return;
   if (completion.error) return on_send_error(completion.error);
   if (completion.count > 0) last_activity_ = core_->poller.now();
-  if (lent_bytes_ > 0) return on_reply_sent(completion);
+  if (lent_bytes() > 0) return on_reply_sent(completion);
   if (completion.count > 0) offered()->consume(completion.count, core_->blocks);
   send_queued();
 }
@@ -261,8 +261,6 @@ void ConnectionImpl::close_gracefully() {
 void ConnectionImpl::begin_linger() {
   if (state_ != State::draining) enter(State::draining);
   set(flag_discarding);
-  linger_bytes_left_ =
-      static_cast<std::uint32_t>(std::min<std::size_t>(limits_->linger_bytes_max, UINT32_MAX));
   if (has(flag_broken)) return terminate(CloseReason::reset_by_peer, core_->causes[this]);
   update_receiving();
   if (bytes_queued() == 0) on_output_flushed();

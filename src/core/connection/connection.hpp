@@ -143,10 +143,12 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void send_queued();
   void send_queue(OutputQueue*& queue);
   OutputQueue*& offered();
+  std::size_t lent_bytes() const { return has(flag_shut_down) ? 0 : lent_bytes_; }
   bool handed_over() const;
   void drop_queue(OutputQueue*& queue);
   void drop_output();
   void begin_linger();
+  void shut_down();
   void pause_when_full();
   void resume_when_drained();
   void on_output_flushed();
@@ -156,8 +158,12 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void start_timer();
 
   Channel channel_;
-  std::uint32_t linger_bytes_left_ = 0;
-  std::uint32_t lent_bytes_ = 0;  // of the reply that the kernel still reads where it was received
+  // One after the other: of the reply that the kernel still reads where it was received, until our
+  // half is shut; what may still come and be dropped, after that.
+  union {
+    std::uint32_t lent_bytes_ = 0;
+    std::uint32_t linger_bytes_left_;
+  };
   ConnectionSource* source_;
   std::unique_ptr<TlsSession> tls_;  // null: plain
 };

@@ -149,17 +149,17 @@ void ConnectionImpl::drop_queue(OutputQueue*& queue) {
 }
 
 void ConnectionImpl::drop_output() {
-  lent_bytes_ = 0;
+  if (!has(flag_shut_down)) lent_bytes_ = 0;
   drop_queue(output_);
   if (tls_ != nullptr) drop_queue(tls_->records);
 }
 
 bool ConnectionImpl::handed_over() const {
-  return output_ == nullptr && lent_bytes_ == 0 && (tls_ == nullptr || tls_->records == nullptr);
+  return output_ == nullptr && lent_bytes() == 0 && (tls_ == nullptr || tls_->records == nullptr);
 }
 
 std::size_t ConnectionImpl::bytes_queued() const {
-  std::size_t queued = lent_bytes_ + core_->reply.of(*this).size();
+  std::size_t queued = lent_bytes() + core_->reply.of(*this).size();
   if (output_ != nullptr) queued += output_->bytes();
   if (tls_ != nullptr && tls_->records != nullptr) queued += tls_->records->bytes();
   return queued;
@@ -180,6 +180,13 @@ void ConnectionImpl::resume_when_drained() {
   if (state_ == State::open) protocol_->drained(*this);
 }
 
+void ConnectionImpl::shut_down() {
+  set(flag_shut_down);
+  linger_bytes_left_ =
+      static_cast<std::uint32_t>(std::min<std::size_t>(limits_->linger_bytes_max, UINT32_MAX));
+  core_->poller.shutdown_send(channel_);
+}
+
 // All that was queued is the kernel's, and no more will be queued.
 void ConnectionImpl::on_output_flushed() {
   if (is_ending() || has(flag_sending)) return;
@@ -187,10 +194,7 @@ void ConnectionImpl::on_output_flushed() {
   if (has(flag_peer_ended)) {
     return terminate(has(flag_discarding) ? CloseReason::closed_locally : CloseReason::finished);
   }
-  if (!has(flag_shut_down)) {
-    set(flag_shut_down);
-    core_->poller.shutdown_send(channel_);
-  }
+  if (!has(flag_shut_down)) shut_down();
   if (has(flag_discarding)) {
     if (limits_->linger_timeout <= Duration::zero()) return terminate(CloseReason::closed_locally);
     last_activity_ = core_->poller.now();

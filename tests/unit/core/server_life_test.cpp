@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "tests/support/stage.hpp"
-#include "tools/tern/echo/protocol.hpp"
+#include "tests/unit/core/server_fixture.hpp"
 
 using namespace tern;
 using namespace tern::test;
 
 namespace {
-
-std::unique_ptr<Protocol> make_echo(Reactor&) { return std::make_unique<tool::Echo>(); }
 
 ServerOptions with_workers(unsigned workers) {
   ServerOptions options;

@@ -10,14 +10,12 @@
 
 #include "tests/support/stage.hpp"
 #include "tests/support/temporary_path.hpp"
-#include "tools/tern/echo/protocol.hpp"
+#include "tests/unit/core/server_fixture.hpp"
 
 using namespace tern;
 using namespace tern::test;
 
 namespace {
-
-std::unique_ptr<Protocol> make_echo(Reactor&) { return std::make_unique<tool::Echo>(); }
 
 // Some systems let many listen on a port and give everything to one of them; tern refuses that.
 bool can_share_ports() {
