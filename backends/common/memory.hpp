@@ -1,8 +1,10 @@
 // Where an allocation may fail and what follows may not: all memory first, then the deed.
 #pragma once
 
+#include <cstddef>
 #include <new>
 #include <system_error>
+#include <vector>
 
 namespace tern {
 
@@ -16,6 +18,12 @@ bool has_memory_for(Function allocate, std::error_code& error) {
     error = std::make_error_code(std::errc::not_enough_memory);
     return false;
   }
+}
+
+// So that the next `count` push_back() need no memory; grows as they would.
+template <class T>
+void reserve_more(std::vector<T>& values, std::size_t count) {
+  if (values.capacity() - values.size() < count) values.reserve(2 * values.size() + count);
 }
 
 }  // namespace tern

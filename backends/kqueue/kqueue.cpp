@@ -63,12 +63,11 @@ void Poller::add_filter(Channel channel, const readiness::Slot& slot, int filter
 }
 
 Channel Poller::attach(Socket socket, Owner* owner, std::error_code& error) {
+  if (!has_memory_for([this] { reserve_more(changes_, 2); }, error)) return {};
   const Channel channel = add(socket, owner, error);
   if (!channel.valid()) return {};
   add_filter(channel, slot(channel.index), EVFILT_READ);
-  if (socket.kind == SocketKind::stream) {
-    add_filter(channel, slot(channel.index), EVFILT_WRITE);
-  }
+  if (socket.kind == SocketKind::stream) add_filter(channel, slot(channel.index), EVFILT_WRITE);
   return channel;
 }
 
