@@ -34,7 +34,8 @@
 //              4  What a turn queues leaves in one send at its end. A first send() of bytes inside
 //                 received() may leave when received() returns: as a rule if it is a part of the
 //                 received bytes, which is not copied then, or short.
-//              5  Queued output never exceeds Limits::output_bytes_max.
+//              5  Queued output never exceeds Limits::output_bytes_max; with TLS what encryption
+//                 adds to the records on their way, at most 512 bytes, comes on top.
 //   ERRORS     No call throws except std::bad_alloc from send().
 #pragma once
 
@@ -76,7 +77,8 @@ class TERN_API Protocol {
   virtual void closed(Connection& connection, CloseReason reason, const std::error_code& error);
 };
 
-// A limit on everything. The values must outlive the connections that use them.
+// A limit on everything. The values must outlive the connections that use them. Queued output is
+// all that waits for the kernel: what was sent, and with TLS records, tickets and answers as well.
 struct Limits {
   // Queued output above this stops the connection's own input (a slow reader waits for itself)...
   std::size_t output_high_bytes = 256 * 1024;
@@ -130,7 +132,8 @@ class TERN_API Connection {
   State state() const { return state_; }
   bool peer_ended() const { return (flags_ & flag_peer_ended) != 0; }
   bool paused() const { return (flags_ & flag_paused) != 0; }
-  // Bytes queued and not yet taken by the kernel.
+  // Bytes queued and not yet taken by the kernel: with TLS, encrypted or still to be, and what TLS
+  // has to say itself.
   std::size_t queued_bytes() const;
   // The time of the last turn in which bytes moved in either direction.
   Time last_activity() const { return last_activity_; }
