@@ -238,7 +238,10 @@ void TlsSession::reply(Slice plaintext) {
   if (!encrypt(plaintext, count)) return;
   send_encrypted();
   if (connection_.is_ending()) return;
-  if (count < plaintext.size()) connection_.queue_rest(plaintext.subspan(count));
+  if (count < plaintext.size()) {
+    connection_.queue_rest(plaintext.subspan(count));
+    connection_.queued_more();
+  }
   if (connection_.bytes_queued() > connection_.limits_->output_bytes_max + batch_overhead_max) {
     return connection_.terminate(CloseReason::output_limit, {}, true);
   }
