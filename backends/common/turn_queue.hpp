@@ -21,7 +21,10 @@ template <class T>
 class TurnQueue {
  public:
   void push(T value) { coming_.push_back(std::move(value)); }
-  void push_now(T value) { turn_.push_back(std::move(value)); }
+  void push_now(T value) {
+    turn_.push_back(std::move(value));
+    ++left_;
+  }
 
   // So that push() and push_now() need no memory for as many at a time.
   void reserve(std::size_t count) {
@@ -34,17 +37,17 @@ class TurnQueue {
       return;
     turn_.clear();
     turn_.swap(coming_);
-    at_ = 0;
+    left_ = turn_.size();
   }
   bool has_coming() const { return !coming_.empty(); }
-  bool has_turn() const { return at_ < turn_.size(); }
+  bool has_turn() const { return left_ > 0; }
   // The next of this turn. REQUIRES has_turn().
-  T take() { return std::move(turn_[at_++]); }
+  T take() { return std::move(turn_[turn_.size() - left_--]); }
 
  private:
   std::vector<T> coming_;
   std::vector<T> turn_;
-  std::size_t at_ = 0;  // of turn_, how many are taken
+  std::size_t left_ = 0;  // of turn_, how many are not taken
 };
 
 struct QueuedCompletion {

@@ -237,7 +237,7 @@ bool Poller::next_queued(Completion& completion) {
     ready.clear(Slot::queued);
     if (perform(ready, channel, completion)) return true;
   }
-  return next_queued_completion(completion);
+  return queue_.has_turn() && next_queued_completion(completion);
 }
 
 bool Poller::next_queued_completion(Completion& completion) {

@@ -96,7 +96,7 @@ void ReadinessPoller::stop(Channel channel, Operation operation) {
                                                                : Slot::wants_receive);
 }
 
-bool ReadinessPoller::next_queued_completion(Completion& completion) {
+[[gnu::noinline]] bool ReadinessPoller::next_queued_completion(Completion& completion) {
   while (queue_.has_turn()) {
     const QueuedCompletion queued = queue_.take();
     const Slot* const of = slots_.find_open(queued.channel);
@@ -123,7 +123,7 @@ bool ReadinessPoller::next_queued(Completion& completion) {
     ready.clear(Slot::queued);
     if (perform(ready, {index, ready.generation}, completion)) return true;
   }
-  return next_queued_completion(completion);
+  return queue_.has_turn() && next_queued_completion(completion);
 }
 
 void ReadinessPoller::connect(Channel channel, const Endpoint& endpoint) {

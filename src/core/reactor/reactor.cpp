@@ -74,7 +74,9 @@ bool Reactor::Core::begin_turn() {
   const std::size_t fired = wheel.fire_due(poller.now());
   counters.timers += fired;
   const std::size_t ran = run_tasks();
-  const std::size_t taken = holds_input() ? take_held_input() : 0;
+  std::size_t taken = 0;
+  if (holds_input()) [[unlikely]]
+    taken = take_held_input();
   flush_output();
   destroy_closed();
   return fired + ran + taken > 0;
@@ -190,7 +192,7 @@ bool Reactor::Core::take_handshake_step() {
 }
 
 // Nobody is looked at whose turn it is not: thousands may wait.
-std::size_t Reactor::Core::take_held_input() {
+[[gnu::noinline]] std::size_t Reactor::Core::take_held_input() {
   std::size_t taken = 0;
   for (; !handshakes_waiting.empty() && take_handshake_step(); ++taken) {
     handshakes_waiting.pop_front().take_held_input();
