@@ -87,25 +87,25 @@ enum class PasswordResult : std::uint8_t {
 
 struct Command {
   enum class Kind : std::uint8_t {
-    say,      // text, in the current room
-    emote,    // text
-    whisper,  // name, text
-    nick,     // name; text: its password, or empty
-    join,     // name: a room
-    leave,    // name: a room, or empty: the current one
-    topic,    // text; empty: show it
+    say,    // text, in the current room
+    nick,   // name; text: its password, or empty
+    join,   // name: a room
+    leave,  // name: a room, or empty: the current one
     rooms,
     who,      // name: a room, or empty: the current one
+    whisper,  // name, text
+    emote,    // text
+    topic,    // text; empty: show it
     history,  // count: at most so many lines, 0: all that are kept
     kick,     // name; text: the reason, or empty
     ban,      // name, or empty: list them
     unban,    // name
     mute,     // name, or empty: list them
     unmute,   // name
-    quit,
     // The door's own answer (help, a line that is no command): it comes back as an event, so that
     // answers keep the order of what they answer.
     answer,  // text
+    quit,
   };
   Kind kind = Kind::say;
   std::string name = {};

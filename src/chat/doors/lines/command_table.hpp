@@ -2,8 +2,8 @@
 // what the tests try at random are made from it, or compared with it.
 #pragma once
 
-#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -24,50 +24,70 @@ enum class Arguments : std::uint8_t {
 };
 
 struct CommandRow {
-  std::string_view name;
-  Command::Kind kind;
-  Arguments arguments;
-  std::string_view form;  // of the arguments, for people
-  std::string_view meaning;
+  std::string_view name = {};
+  Command::Kind kind = Command::Kind::say;
+  Arguments arguments = Arguments::ignored;
+  std::string_view form = {};  // of the arguments, for people
+  std::string_view meaning = {};
 };
 
-inline constexpr auto command_rows = std::to_array<CommandRow>({
-    {"nick", Command::Kind::nick, Arguments::name_and_optional_text, "NAME [PASSWORD]",
-     "change your name"},
-    {"join", Command::Kind::join, Arguments::name, "ROOM",
-     "enter a room, or talk in it from now on"},
-    {"leave", Command::Kind::leave, Arguments::optional_name, "[ROOM]",
-     "leave the current room, or that one"},
-    {"rooms", Command::Kind::rooms, Arguments::ignored, "",
-     "the rooms there are, the fullest first"},
-    {"who", Command::Kind::who, Arguments::optional_name, "[ROOM]", "who is in a room"},
-    {"msg", Command::Kind::whisper, Arguments::name_and_text, "NAME TEXT",
-     "say something to one alone"},
-    {"me", Command::Kind::emote, Arguments::text, "TEXT", "say what you do: /me waves"},
-    {"topic", Command::Kind::topic, Arguments::optional_text, "[TEXT]",
-     "show or set the room's topic"},
-    {"history", Command::Kind::history, Arguments::optional_count, "[COUNT]", "what was said last"},
-    {"kick", Command::Kind::kick, Arguments::name_and_optional_text, "NAME [REASON]",
-     "send somebody out of the room"},
-    {"ban", Command::Kind::ban, Arguments::optional_name, "[NAME]",
-     "and keep them out; or list who is"},
-    {"unban", Command::Kind::unban, Arguments::name, "NAME", "let them in again"},
-    {"mute", Command::Kind::mute, Arguments::optional_name, "[NAME]",
-     "let somebody listen alone; or list who may"},
-    {"unmute", Command::Kind::unmute, Arguments::name, "NAME", "let them speak again"},
-    {"help", Command::Kind::answer, Arguments::ignored, "[COMMAND]", "this list"},
-    {"quit", Command::Kind::quit, Arguments::ignored, "", "leave the chat; so does the word exit"},
-});
-
-// Every kind can be typed; what is said is typed without a command.
-static_assert([] {
-  for (int kind = 0; kind <= static_cast<int>(Command::Kind::answer); ++kind) {
-    const bool is_listed =
-        std::any_of(command_rows.begin(), command_rows.end(),
-                    [kind](const CommandRow& row) { return static_cast<int>(row.kind) == kind; });
-    if (!is_listed && static_cast<Command::Kind>(kind) != Command::Kind::say) return false;
+// Nothing for what is typed without a command, and for what is no kind.
+constexpr CommandRow row_of(Command::Kind kind) {
+  switch (kind) {
+    case Command::Kind::say:
+      break;
+    case Command::Kind::nick:
+      return {"nick", kind, Arguments::name_and_optional_text, "NAME [PASSWORD]",
+              "change your name"};
+    case Command::Kind::join:
+      return {"join", kind, Arguments::name, "ROOM", "enter a room, or talk in it from now on"};
+    case Command::Kind::leave:
+      return {"leave", kind, Arguments::optional_name, "[ROOM]",
+              "leave the current room, or that one"};
+    case Command::Kind::rooms:
+      return {"rooms", kind, Arguments::ignored, "", "the rooms there are, the fullest first"};
+    case Command::Kind::who:
+      return {"who", kind, Arguments::optional_name, "[ROOM]", "who is in a room"};
+    case Command::Kind::whisper:
+      return {"msg", kind, Arguments::name_and_text, "NAME TEXT", "say something to one alone"};
+    case Command::Kind::emote:
+      return {"me", kind, Arguments::text, "TEXT", "say what you do: /me waves"};
+    case Command::Kind::topic:
+      return {"topic", kind, Arguments::optional_text, "[TEXT]", "show or set the room's topic"};
+    case Command::Kind::history:
+      return {"history", kind, Arguments::optional_count, "[COUNT]", "what was said last"};
+    case Command::Kind::kick:
+      return {"kick", kind, Arguments::name_and_optional_text, "NAME [REASON]",
+              "send somebody out of the room"};
+    case Command::Kind::ban:
+      return {"ban", kind, Arguments::optional_name, "[NAME]", "and keep them out; or list who is"};
+    case Command::Kind::unban:
+      return {"unban", kind, Arguments::name, "NAME", "let them in again"};
+    case Command::Kind::mute:
+      return {"mute", kind, Arguments::optional_name, "[NAME]",
+              "let somebody listen alone; or list who may"};
+    case Command::Kind::unmute:
+      return {"unmute", kind, Arguments::name, "NAME", "let them speak again"};
+    case Command::Kind::answer:
+      return {"help", kind, Arguments::ignored, "[COMMAND]", "this list"};
+    case Command::Kind::quit:
+      return {"quit", kind, Arguments::ignored, "", "leave the chat; so does the word exit"};
   }
-  return true;
-}());
+  return {};
+}
+
+// Every kind behind the first has its row, in the order in which they are listed for people.
+inline constexpr auto command_rows = [] {
+  constexpr std::size_t count = [] {
+    std::size_t rows = 0;
+    while (!row_of(static_cast<Command::Kind>(rows + 1)).name.empty()) ++rows;
+    return rows;
+  }();
+  std::array<CommandRow, count> rows{};
+  for (std::size_t i = 0; i < count; ++i) rows[i] = row_of(static_cast<Command::Kind>(i + 1));
+  return rows;
+}();
+static_assert(command_rows.back().kind == Command::Kind::quit,
+              "each kind has its case in row_of(), and `quit` is the last");
 
 }  // namespace tern::chat
