@@ -1,7 +1,6 @@
 // How a command ends: exit codes, and the error that becomes one line on standard error.
 #pragma once
 
-#include <array>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -24,26 +23,36 @@ enum ExitCode : int {
   exit_configuration = 78,
 };
 
+// As help and manual have it; nothing for what is none of these codes.
+constexpr std::string_view meaning_of(ExitCode code) {
+  switch (code) {
+    case exit_success:
+      return "done; for a server: drained";
+    case exit_failure:
+      return "it was tried and failed in the middle: connection reset, standard output full or "
+             "closed";
+    case exit_usage:
+      return "the command line is wrong; a restart does not heal it";
+    case exit_unavailable:
+      return "an address is in use, not permitted or not reachable, its name cannot be resolved, "
+             "or "
+             "who answers cannot prove to be it";
+    case exit_internal:
+      return "a bug in tern";
+    case exit_system:
+      return "a limit of the system: descriptors, memory, threads";
+    case exit_cannot_create:
+      return "a file that was to be written exists, or cannot be created";
+    case exit_configuration:
+      return "a configuration file, a certificate, a key or a data directory cannot be used";
+  }
+  return {};
+}
+
 struct ExitMeaning {
   ExitCode code;
   std::string_view meaning = {};
 };
-
-// As help and manual have them.
-inline constexpr std::array<ExitMeaning, 8> exit_meanings{{
-    {exit_success, "done; for a server: drained"},
-    {exit_failure,
-     "it was tried and failed in the middle: connection reset, standard output full or closed"},
-    {exit_usage, "the command line is wrong; a restart does not heal it"},
-    {exit_unavailable,
-     "an address is in use, not permitted or not reachable, its name cannot be resolved, or who "
-     "answers cannot prove to be it"},
-    {exit_internal, "a bug in tern"},
-    {exit_system, "a limit of the system: descriptors, memory, threads"},
-    {exit_cannot_create, "a file that was to be written exists, or cannot be created"},
-    {exit_configuration,
-     "a configuration file, a certificate, a key or a data directory cannot be used"},
-}};
 
 // Ends the command: one line on standard error, and the exit code.
 class CommandError : public std::runtime_error {

@@ -4,10 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cassert>
+#include <cstdint>
 #include <memory>
 #include <sstream>
-#include <utility>
 #include <vector>
 
 #include "tools/tern/cli/signal_router.hpp"
@@ -92,29 +91,13 @@ std::string HelpFormatter::make_group(std::string group, bool is_positional,
   return text;
 }
 
-std::string_view meaning_of(ExitCode code) {
-  const auto has_code = [code](const ExitMeaning& each) { return each.code == code; };
-  const auto found = std::find_if(exit_meanings.begin(), exit_meanings.end(), has_code);
-  assert(found != exit_meanings.end() && "each exit code has a row");
-  return found->meaning;
-}
-
-// The exit codes of processes that a signal ended, and its name.
-std::vector<std::pair<int, std::string_view>> codes_of_signals() {
-  std::vector<std::pair<int, std::string_view>> codes;
-  for (const Signal signal : {Signal::hangup, Signal::interrupt, Signal::terminate}) {
-    codes.emplace_back(exit_code_of(signal), to_string(signal));
-  }
-  return codes;
-}
-
 }  // namespace
 
 void set_help_format(CLI::App& app) { app.formatter(std::make_shared<HelpFormatter>()); }
 
 std::string signals_help(std::initializer_list<HelpRow> rows) {
   std::vector<std::string> codes;
-  for (const auto& [code, name] : codes_of_signals()) {
+  for (const auto& [name, code] : ending_signals()) {
     codes.push_back(fmt::format("{} for {}", code, name));
   }
   const std::string second =
@@ -134,10 +117,13 @@ std::string exit_codes_help(std::initializer_list<ExitMeaning> rows) {
 
 std::string all_exit_codes_help() {
   std::vector<HelpRow> all;
-  for (const auto& [code, meaning] : exit_meanings) all.push_back({std::to_string(code), meaning});
+  for (int code = 0; code <= UINT8_MAX; ++code) {
+    const std::string_view meaning = meaning_of(static_cast<ExitCode>(code));
+    if (!meaning.empty()) all.push_back({std::to_string(code), meaning});
+  }
   std::vector<int> codes;
   std::vector<std::string_view> names;
-  for (const auto& [code, name] : codes_of_signals()) {
+  for (const auto& [name, code] : ending_signals()) {
     codes.push_back(code);
     names.push_back(name);
   }

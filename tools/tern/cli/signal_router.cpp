@@ -1,5 +1,6 @@
 #include "tools/tern/cli/signal_router.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -10,11 +11,12 @@ namespace tern::tool {
 namespace {
 
 struct SignalText {
-  std::string_view name;
-  int number;  // the same on every POSIX system; elsewhere a convention of shells
+  std::string_view name = {};
+  int number = 0;  // the same on every POSIX system; elsewhere a convention of shells
 };
 
-SignalText text_of(Signal signal) {
+// Nothing for what is no signal.
+constexpr SignalText text_of(Signal signal) {
   switch (signal) {
     case Signal::interrupt:
       return {"SIGINT", 2};
@@ -26,11 +28,20 @@ SignalText text_of(Signal signal) {
   return {};
 }
 
+int exit_code_of(Signal signal) { return 128 + text_of(signal).number; }
+
 }  // namespace
 
-std::string_view to_string(Signal signal) { return text_of(signal).name; }
-
-int exit_code_of(Signal signal) { return 128 + text_of(signal).number; }
+std::vector<EndingSignal> ending_signals() {
+  std::vector<EndingSignal> signals;
+  for (int i = 0; !text_of(static_cast<Signal>(i)).name.empty(); ++i) {
+    const auto signal = static_cast<Signal>(i);
+    signals.push_back({text_of(signal).name, exit_code_of(signal)});
+  }
+  std::sort(signals.begin(), signals.end(),
+            [](const auto& a, const auto& b) { return a.exit_code < b.exit_code; });
+  return signals;
+}
 
 SignalRouter::SignalRouter()
     : ignores_hangup_(system::ignores_hangup()),

@@ -11,15 +11,18 @@
 #include <functional>
 #include <mutex>
 #include <string_view>
+#include <vector>
 
 #include "tern/process.hpp"
 
 namespace tern::tool {
 
-// "SIGINT"
-std::string_view to_string(Signal signal);
-// Of a process that the signal ended.
-int exit_code_of(Signal signal);
+struct EndingSignal {
+  std::string_view name;  // "SIGINT"
+  int exit_code = 0;      // of a process that it ended
+};
+// Each Signal, by exit code.
+std::vector<EndingSignal> ending_signals();
 
 class SignalRouter {
  public:
