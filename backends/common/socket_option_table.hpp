@@ -7,6 +7,7 @@
 //               run it there yet.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +38,22 @@ enum class HeededBy : std::uint8_t {
 using SocketOptionMember =
     std::variant<bool SocketOptions::*, std::optional<std::uint32_t> SocketOptions::*,
                  std::optional<KeepAlive> SocketOptions::*>;
+
+// Calls set(option, value) if there is something to be set: whether that succeeded, or nothing was.
+// The value is as the kernels take it, an int where that is enough. One for each kind.
+template <class Set>
+bool apply_one(SocketOption option, bool value, const Set& set) {
+  return !value || set(option, 1);
+}
+template <class Set>
+bool apply_one(SocketOption option, const std::optional<std::uint32_t>& bytes, const Set& set) {
+  // The kernels' limits are ints; a larger wish is the largest it can have.
+  return !bytes || set(option, static_cast<int>(std::min<std::uint32_t>(*bytes, INT32_MAX)));
+}
+template <class Set>
+bool apply_one(SocketOption option, const std::optional<KeepAlive>& times, const Set& set) {
+  return !times || set(option, *times);
+}
 
 struct SocketOptionRow {
   SocketOption option;

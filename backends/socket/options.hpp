@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <variant>
 
 #include "backends/common/socket_option_table.hpp"
@@ -33,31 +32,15 @@ constexpr bool heeds(HeededBy heeded_by, Family family, SocketKind kind) {
 }
 
 // Calls set(option, value) for each option that is asked for and has a meaning on such a socket,
-// until one call returns false. The value is an int, as the kernels take it, or a KeepAlive.
+// until one call returns false.
 template <class Set>
 bool apply_each(const SocketOptions& options, Family family, SocketKind kind, const Set& set) {
-  struct Apply {
-    const Set& set;
-    SocketOption option;
-
-    bool operator()(bool value) const { return !value || set(option, 1); }
-    bool operator()(const std::optional<std::uint32_t>& bytes) const {
-      // The kernels' limits are ints; a larger wish is the largest it can have.
-      return !bytes || set(option, static_cast<int>(std::min<std::uint32_t>(*bytes, INT32_MAX)));
-    }
-    bool operator()(const std::optional<KeepAlive>& times) const {
-      return !times || set(option, *times);
-    }
-  };
-  return std::all_of(socket_option_table.begin(), socket_option_table.end(),
-                     [&](const SocketOptionRow& row) {
-                       return !heeds(row.heeded_by, family, kind) ||
-                              std::visit(
-                                  [&](auto member) {
-                                    return Apply{set, row.option}(options.*member);
-                                  },
-                                  row.member);
-                     });
+  return std::all_of(
+      socket_option_table.begin(), socket_option_table.end(), [&](const SocketOptionRow& row) {
+        return !heeds(row.heeded_by, family, kind) ||
+               std::visit([&](auto member) { return apply_one(row.option, options.*member, set); },
+                          row.member);
+      });
 }
 
 // Keep-alive's times as the kernels take them.

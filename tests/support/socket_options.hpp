@@ -1,4 +1,5 @@
-// Values for each row of the table of socket options, so that tests go through all of them.
+// Values for each row of the table of socket options, so that tests go through all of them, and
+// whether a kernel holds them. A new kind of value has its overload in each of the three.
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,27 @@ struct LeaveOut {
     value.reset();
   }
 };
+
+// By what the kernel says of a socket that asked for it, and of one that did not. A reader has
+// own(), what it says of the option, of(number), of another one, and what keep-alive's are called.
+template <class Reader>
+struct IsHeld {
+  const Reader& asked;
+  const Reader& plain;
+
+  bool operator()(bool) const { return asked.own() != 0 && plain.own() == 0; }
+  bool operator()(const std::optional<std::uint32_t>& bytes) const {
+    // Linux doubles them.
+    return asked.own() >= static_cast<int>(*bytes) && asked.own() != plain.own();
+  }
+  bool operator()(const std::optional<KeepAlive>& times) const {
+    return (*this)(true) && asked.of(asked.keep_alive.idle) == times->idle.count() &&
+           asked.of(asked.keep_alive.interval) == times->interval.count() &&
+           asked.of(asked.keep_alive.probes) == static_cast<int>(times->probes);
+  }
+};
+template <class Reader>
+IsHeld(const Reader&, const Reader&) -> IsHeld<Reader>;
 
 // The kernel is told of the option, or of nothing but its own standard.
 template <class Change>

@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <optional>
 #include <system_error>
+#include <variant>
 
 #include "backends/socket/posix.hpp"
 #include "support/socket_options.hpp"
@@ -16,40 +16,36 @@ namespace {
 using namespace tern;
 using posix::Sockets;
 
-int read_back(Socket socket, OptionNumber number) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  REQUIRE(::getsockopt(static_cast<int>(socket.handle), number.level, number.name, &value, &size) ==
-          0);
-  return value;
-}
-
-// What the kernel says of an option that was asked for, beside what it says of one that was not.
-struct Holds {
-  Socket asked;
-  Socket plain;
+// What the kernel says of a socket.
+struct Reader {
+  Socket socket;
   OptionNumber number;
+  const posix::KeepAliveNumbers& keep_alive = posix::keep_alive_numbers;
 
-  void operator()(bool) const {
-    CHECK(read_back(asked, number) != 0);
-    CHECK(read_back(plain, number) == 0);
+  // Of an option that is more than an int another Value.
+  template <class Value = int>
+  Value of(OptionNumber which) const {
+    Value value{};
+    socklen_t size = sizeof value;
+    REQUIRE(::getsockopt(static_cast<int>(socket.handle), which.level, which.name, &value, &size) ==
+            0);
+    return value;
   }
-  void operator()(const std::optional<std::uint32_t>& bytes) const {
-    // Linux doubles them.
-    CHECK(read_back(asked, number) >= static_cast<int>(*bytes));
-    CHECK(read_back(asked, number) != read_back(plain, number));
-  }
-  void operator()(const std::optional<KeepAlive>& times) const {
-    (*this)(true);
-    CHECK(read_back(asked, posix::keep_alive_numbers.idle) == times->idle.count());
-    CHECK(read_back(asked, posix::keep_alive_numbers.interval) == times->interval.count());
-    CHECK(read_back(asked, posix::keep_alive_numbers.probes) == static_cast<int>(times->probes));
+  template <class Value = int>
+  Value own() const {
+    return of<Value>(number);
   }
 };
 
 void check(const SocketOptionRow& row, const SocketOptions& options, Socket asked, Socket plain) {
-  const Holds holds{asked, plain, posix::number_of(row.option)};
-  std::visit([&](auto member) { holds(options.*member); }, row.member);
+  const Reader of_asked{asked, posix::number_of(row.option)};
+  const Reader of_plain{plain, posix::number_of(row.option)};
+  const int when_asked = of_asked.own();
+  const int when_not = of_plain.own();
+  CAPTURE(when_asked);
+  CAPTURE(when_not);
+  const test::IsHeld is_held{of_asked, of_plain};
+  CHECK(std::visit([&](auto member) { return is_held(options.*member); }, row.member));
 }
 
 Endpoint anywhere() { return Endpoint::ipv4({127, 0, 0, 1}, 0); }
