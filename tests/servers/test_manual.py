@@ -8,6 +8,10 @@ import manual
 OTHERS = {'--no-create-home', '--now', '--out', '--shell', '--svg-only', '--system'}
 
 
+def named(names):
+    return ', '.join(f'`{name}`' for name in names)
+
+
 class Manual(harness.Case):
     def test_options_exist(self):
         known = set(OTHERS) | {'--version'}
@@ -16,6 +20,17 @@ class Manual(harness.Case):
         for page in ('tern.md', 'chat.md'):
             said = set(re.findall(r'(?<![\w-])--[a-z][\w-]*', manual.page(page)))
             self.assertEqual(said - known, set(), page)
+
+    def test_all_options_are_named(self):
+        groups = {}
+        for command in manual.COMMANDS:
+            help_text = manual.Help(self, command)
+            for title in help_text.groups():
+                names = [name for name in help_text.defaults(title) if name != '--help']
+                groups.setdefault((title, *names), []).append(command)
+        expected = [[named(commands), title, named(names)]
+                    for (title, *names), commands in groups.items() if names]
+        self.assertEqual(manual.table('tern.md', 'of', 'in --help under', 'options'), expected)
 
     def test_limits_and_defaults_of_a_chat(self):
         said = {option: default for option, default, _ in
