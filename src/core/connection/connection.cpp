@@ -266,6 +266,21 @@ void ConnectionImpl::begin_linger() {
   if (bytes_queued() == 0) on_output_flushed();
 }
 
+// What leads here, and with which reason:
+//
+//   both sides have ended, and our output has left ..... finished
+//   close(): before opened() at once; later when the
+//     output has left, and the peer has gone or the
+//     linger limits are reached ........................ closed_locally
+//   abort(), and the reactor's end ..................... aborted              reset
+//   an error of a receive or a send .................... reset_by_peer, error
+//   no address could be connected to, or not in time ... connect_failed
+//   TLS: no agreement in time, too many handshakes ..... handshake_timeout
+//   TLS: refused or broken, once the peer could read it; tls_error
+//     cut off .......................................... truncated
+//   silence ............................................ idle_timeout         reset if not all left
+//   a send() beyond the limit .......................... output_limit         reset
+//   a drain's time is over ............................. drain_timeout        reset
 void ConnectionImpl::terminate(CloseReason reason, const std::error_code& error, bool reset) {
   if (is_ending()) return;
   enter(State::closing);

@@ -1,21 +1,10 @@
 // ConnectionImpl: the connection as the core sees it. The states and their transitions are drawn in
 // include/tern/connection.hpp. Not installed.
 //
-//   All that ends a connection goes through terminate(), once; the first cause is the reason.
+//   All that ends a connection goes through terminate(), once; the first cause is the reason. What
+//   leads to which stands above it, in connection.cpp.
 //
-//   both sides have ended, and our output has left ..... finished
-//   close(): before opened() at once; later when the
-//     output has left, and the peer has gone or the
-//     linger limits are reached ........................ closed_locally
-//   abort(), and the reactor's end ..................... aborted              reset
-//   an error of a receive or a send .................... reset_by_peer, error
-//   no address could be connected to, or not in time ... connect_failed
-//   TLS: no agreement in time, too many handshakes ..... handshake_timeout
-//   TLS: refused or broken, once the peer could read it; tls_error
-//     cut off .......................................... truncated
-//   silence ............................................ idle_timeout         reset if not all left
-//   a send() beyond the limit .......................... output_limit         reset
-//   a drain's time is over ............................. drain_timeout        reset
+//   one of the reasons
 //        │
 //        ▼
 //   terminate()        enters closing. Keeps the reason and the error. Drops the timer, the reply,
