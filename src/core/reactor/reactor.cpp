@@ -73,13 +73,12 @@ bool Reactor::Core::begin_turn() {
   ++counters.turns;
   const std::size_t fired = wheel.fire_due(poller.now());
   counters.timers += fired;
-  const std::size_t ran = run_tasks();
-  std::size_t taken = 0;
+  std::size_t ran = run_tasks();
   if (holds_input()) [[unlikely]]
-    taken = take_held_input();
+    ran += take_held_input();
   flush_output();
   destroy_closed();
-  return fired + ran + taken > 0;
+  return fired + ran > 0;
 }
 
 void Reactor::Core::end_turn(Duration limit) {

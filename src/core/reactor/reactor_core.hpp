@@ -53,7 +53,7 @@ struct Reactor::Core {
   // Whether one more step of a handshake may be made in this turn. Each costs as much as hundreds
   // of messages, which must not wait for all of them.
   bool take_handshake_step();
-  bool holds_input() const { return !handshakes_waiting.empty() || !input_held.empty(); }
+  bool holds_input() const { return handshakes_waiting.size() + input_held.size() > 0; }
   // Returns how many sessions had their turn.
   std::size_t take_held_input();
 
