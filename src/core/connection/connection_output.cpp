@@ -91,7 +91,9 @@ void ConnectionImpl::on_reply_sent(const Completion& completion) {
 // For bytes that are to wait; what TLS has made of them may be longer by `overhead`.
 bool ConnectionImpl::make_room(std::size_t bytes, std::size_t overhead) {
   if (is_ending()) return false;
-  if (bytes_queued() + bytes <= limits_->output_bytes_max + overhead) return true;
+  // Not limit + overhead: the limit may be none, which is the largest number there is.
+  const std::size_t wanted = bytes_queued() + bytes;
+  if (wanted - std::min(wanted, overhead) <= limits_->output_bytes_max) return true;
   terminate(CloseReason::output_limit, {}, true);
   return false;
 }

@@ -242,9 +242,7 @@ void TlsSession::reply(Slice plaintext) {
     connection_.queue_rest(plaintext.subspan(count));
     connection_.queued_more();
   }
-  if (connection_.bytes_queued() > connection_.limits_->output_bytes_max + batch_overhead_max) {
-    return connection_.terminate(CloseReason::output_limit, {}, true);
-  }
+  if (!connection_.make_room(0, batch_overhead_max)) return;
   connection_.pause_when_full();
   if (connection_.state_ == State::draining && connection_.handed_over()) {
     connection_.on_output_flushed();

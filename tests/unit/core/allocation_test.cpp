@@ -127,8 +127,8 @@ class Silent final : public Protocol {
 
 // Clients come until every table and pool has to grow, which fails.
 TEST_CASE("allocation: a client for whom there is no memory is refused, and the next one served") {
-  // Its stand-in is a kernel that lives on our memory.
-  if (Reactor::poller_name() == "kqueue") return;
+  // Its stand-in is a kernel that lives on our memory; IOCP's operations need some for each wait.
+  if (Reactor::poller_name() == "kqueue" || Reactor::poller_name() == "iocp") return;
   Silent served;
   Silent clients;
   const Limits limits;
