@@ -1,5 +1,4 @@
-// TurnQueue: what a poller works off a turn at a time. QueuedCompletion: what it knows without the
-// kernel, and next() tells all the same, because no call calls back.
+// TurnQueue: what a poller works off a turn at a time.
 //
 //       push() ──► the coming turn ── begin_turn() ──► this turn ◄── push_now()
 //                                                         │
@@ -9,11 +8,8 @@
 #pragma once
 
 #include <cstddef>
-#include <system_error>
 #include <utility>
 #include <vector>
-
-#include "backends/poller.hpp"
 
 namespace tern {
 
@@ -48,12 +44,6 @@ class TurnQueue {
   std::vector<T> coming_;
   std::vector<T> turn_;
   std::size_t left_ = 0;  // of turn_, how many are not taken
-};
-
-struct QueuedCompletion {
-  Channel channel;
-  Operation operation;
-  std::error_code error;  // or none
 };
 
 }  // namespace tern

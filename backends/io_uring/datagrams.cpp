@@ -1,7 +1,6 @@
 // Datagrams: received by a standing recvmsg, each into a buffer of its own, and handed out in
 // batches; sent at once, many in a call.
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "backends/io_uring/io_uring.hpp"
@@ -52,13 +51,8 @@ void Poller::deliver_datagrams(Slot& slot, Channel channel, Completion& completi
 std::size_t Poller::send_to(Channel channel, std::span<const Datagram> datagrams) {
   Slot& sending = slots_.checked(channel);
   assert(!sending.is(Slot::wants(Operation::send)) && "at most one send per channel is unfinished");
-  const DatagramsTaken taken = send_datagrams(
-      datagrams, counters_,
-      [this, &sending](std::span<const Datagram> rest) {
-        ++counters_.send_calls;
-        return batch_->send(sending.fd, rest);
-      },
-      posix::classify,
+  const DatagramsTaken taken = posix::send_datagrams(
+      *batch_, sending.fd, datagrams, counters_,
       [this, channel](int error) { queue_completion(channel, Operation::send, error); });
   if (taken.stopped_by != ErrorClass::none) {
     ++counters_.would_blocks;

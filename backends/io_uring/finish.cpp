@@ -241,16 +241,7 @@ bool Poller::next_queued(Completion& completion) {
 }
 
 bool Poller::next_queued_completion(Completion& completion) {
-  while (queue_.has_turn()) {
-    const QueuedCompletion queued = queue_.take();
-    const Slot* const of = slots_.find_open(queued.channel);
-    if (of == nullptr) continue;
-    begin_completion(completion, queued.operation, *of, queued.channel, counters_);
-    completion.error = queued.error;
-    completion.count = 0;
-    return true;
-  }
-  return false;
+  return queue_.next(slots_, completion, counters_, [](const Slot&, Operation) { return true; });
 }
 
 // One thing that a slot has to tell beside results.

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/common/completion_queue.hpp"
 #include "backends/common/error_class.hpp"
 #include "backends/common/slot_queues.hpp"
 #include "backends/common/slot_table.hpp"
-#include "backends/common/turn_queue.hpp"
 #include "backends/io_uring/buffers.hpp"
 #include "backends/io_uring/mark.hpp"
 #include "backends/io_uring/ring.hpp"
@@ -113,7 +113,7 @@ class Poller final : private SlotQueues<Slot> {
   SlotTable<Slot> slots_{0, index_max};
   std::uint16_t turn_number_ = 1;
 
-  TurnQueue<QueuedCompletion> queue_;  // known without the ring
+  CompletionQueue queue_;              // known without the ring
   std::vector<Channel> new_connects_;  // with entries that the kernel has not seen yet
   std::vector<Channel> backing_off_;   // listeners for whose connections there was no room
   Time backoff_end_{};

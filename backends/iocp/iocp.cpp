@@ -286,22 +286,13 @@ bool Poller::next_queued(Completion& completion) {
 }
 
 bool Poller::next_queued_completion(Completion& completion) {
-  while (queue_.has_turn()) {
-    const QueuedCompletion queued = queue_.take();
-    Slot* const of = slots_.find_open(queued.channel);
-    if (of == nullptr) continue;
-    // An accept that failed is no news to who has stopped accepting.
-    if (queued.operation == Operation::accept && !of->is(Slot::wants_accept)) continue;
-    if (queued.operation == Operation::send && of->kind == SocketKind::stream) {
-      of->clear(Slot::wants_send | Slot::sending);
+  return queue_.next(slots_, completion, counters_, [](Slot& slot, Operation operation) {
+    if (operation == Operation::send && slot.kind == SocketKind::stream) {
+      slot.clear(Slot::wants_send | Slot::sending);
     }
-    begin_completion(completion, queued.operation, *of, queued.channel, counters_);
-    completion.error = queued.error;
-    completion.count = 0;
-    completion.accepted = {};
-    return true;
-  }
-  return false;
+    // An accept that failed is no news to who has stopped accepting.
+    return operation != Operation::accept || slot.is(Slot::wants_accept);
+  });
 }
 
 // One thing that a slot has to tell beside packets.

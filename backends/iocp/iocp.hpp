@@ -9,10 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/common/completion_queue.hpp"
 #include "backends/common/error_class.hpp"
+#include "backends/common/send_datagrams.hpp"
 #include "backends/common/slot_queues.hpp"
 #include "backends/common/slot_table.hpp"
-#include "backends/common/turn_queue.hpp"
 #include "backends/iocp/overlapped_op.hpp"
 #include "backends/iocp/port.hpp"
 #include "backends/iocp/slot.hpp"
@@ -118,8 +119,8 @@ class Poller final : private SlotQueues<Slot> {
   std::unique_ptr<std::byte[]> look_room_;
   SlotTable<Slot> slots_;
 
-  TurnQueue<QueuedCompletion> queue_;  // known without the port
-  std::vector<Channel> backing_off_;   // for which the kernel had no room
+  CompletionQueue queue_;             // known without the port
+  std::vector<Channel> backing_off_;  // for which the kernel had no room
   Time backoff_end_{};
   std::atomic<bool> wake_pending_{false};
 };

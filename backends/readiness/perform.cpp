@@ -136,7 +136,7 @@ bool ReadinessPoller::perform_receive_datagrams(Slot& slot, Channel channel,
 bool ReadinessPoller::perform_accept(Slot& slot, Channel channel, Completion& completion) {
   const int fd = posix::accept_socket(slot.fd);
   const int errno_value = fd < 0 ? errno : 0;
-  const ErrorClass error = posix::classify(errno_value);
+  const ErrorClass error = fd < 0 ? posix::classify(errno_value) : ErrorClass::none;
   if (error == ErrorClass::would_block) {
     ++counters_.would_blocks;
     slot.clear(Slot::readable);

@@ -97,19 +97,10 @@ void ReadinessPoller::stop(Channel channel, Operation operation) {
 }
 
 [[gnu::noinline]] bool ReadinessPoller::next_queued_completion(Completion& completion) {
-  while (queue_.has_turn()) {
-    const QueuedCompletion queued = queue_.take();
-    const Slot* const of = slots_.find_open(queued.channel);
-    if (of == nullptr) continue;
-    // A bounce behind the last datagrams of an order that has been withdrawn since.
-    if (queued.operation == Operation::receive && !of->has(Slot::wants_receive)) continue;
-    begin_completion(completion, queued.operation, *of, queued.channel, counters_);
-    completion.error = queued.error;
-    completion.datagrams = {};
-    completion.count = 0;
-    return true;
-  }
-  return false;
+  return queue_.next(slots_, completion, counters_, [](const Slot& slot, Operation operation) {
+    // A bounce behind the last datagrams of an order that has been withdrawn since is none.
+    return operation != Operation::receive || slot.has(Slot::wants_receive);
+  });
 }
 
 bool ReadinessPoller::next_queued(Completion& completion) {
@@ -200,13 +191,8 @@ void ReadinessPoller::wait_for_room(Slot& sending, std::uint32_t index, ErrorCla
 
 std::size_t ReadinessPoller::send_to(Channel channel, std::span<const Datagram> datagrams) {
   Slot& sending = checked_to_send(channel);
-  const DatagramsTaken taken = send_datagrams(
-      datagrams, counters_,
-      [this, &sending](std::span<const Datagram> rest) {
-        ++counters_.send_calls;
-        return batch_->send(sending.fd, rest);
-      },
-      posix::classify,
+  const DatagramsTaken taken = posix::send_datagrams(
+      *batch_, sending.fd, datagrams, counters_,
       [this, channel](int error) { queue_completion(channel, Operation::send, error); });
   if (taken.stopped_by != ErrorClass::none) {
     wait_for_room(sending, channel.index, taken.stopped_by);

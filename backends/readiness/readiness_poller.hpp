@@ -17,9 +17,9 @@
 #include <memory>
 #include <vector>
 
+#include "backends/common/completion_queue.hpp"
 #include "backends/common/error_class.hpp"
 #include "backends/common/slot_table.hpp"
-#include "backends/common/turn_queue.hpp"
 #include "backends/poller.hpp"
 #include "backends/socket/posix.hpp"
 
@@ -192,7 +192,7 @@ class ReadinessPoller {
   std::size_t datagram_bytes_;
   std::unique_ptr<std::byte[]> receive_buffer_;
   std::unique_ptr<posix::DatagramBatch> batch_;  // made with the first datagram socket
-  TurnQueue<QueuedCompletion> queue_;            // orders that failed on the spot
+  CompletionQueue queue_;                        // orders that failed on the spot
 };
 
 }  // namespace tern::readiness

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "backends/common/error_class.hpp"
+#include "backends/common/send_datagrams.hpp"
 #include "backends/poller.hpp"
 #include "backends/socket/options.hpp"
 
@@ -110,5 +111,16 @@ class DatagramBatch {
   std::unique_ptr<std::byte[]> bytes_;
   std::unique_ptr<Kernel> kernel_;
 };
+
+// Sends through the batch; see tern::send_datagrams.
+template <class Tell>
+DatagramsTaken send_datagrams(DatagramBatch& batch, int fd, std::span<const Datagram> datagrams,
+                              PollerCounters& counters, Tell tell) {
+  const auto send = [&](std::span<const Datagram> rest) {
+    ++counters.send_calls;
+    return batch.send(fd, rest);
+  };
+  return tern::send_datagrams(datagrams, counters, send, classify, tell);
+}
 
 }  // namespace tern::posix

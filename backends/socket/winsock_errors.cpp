@@ -14,41 +14,53 @@ struct Meaning {
   int code;
   std::errc condition;  // 0: none, the error is of its own kind
   const char* text;
+  // Whether and when the same call may succeed.
+  ErrorClass error_class = ErrorClass::other;
 };
 
 constexpr std::errc no_condition{};
 
 // A peer that is gone is told in many ways: by Winsock, by the system when an operation that was
 // under way ends, by the transport giving up. They are one thing to a caller.
+// Of a datagram socket a reset is an earlier datagram that bounced.
 constexpr std::array meanings = {
-    Meaning{ERROR_NOT_ENOUGH_MEMORY, std::errc::not_enough_memory, "Cannot allocate memory"},
-    Meaning{ERROR_OUTOFMEMORY, std::errc::not_enough_memory, "Cannot allocate memory"},
+    Meaning{ERROR_NOT_ENOUGH_MEMORY, std::errc::not_enough_memory, "Cannot allocate memory",
+            ErrorClass::no_memory},
+    Meaning{ERROR_OUTOFMEMORY, std::errc::not_enough_memory, "Cannot allocate memory",
+            ErrorClass::no_memory},
     Meaning{ERROR_INVALID_HANDLE, std::errc::bad_file_descriptor, "Bad handle"},
     Meaning{ERROR_INVALID_PARAMETER, std::errc::invalid_argument, "Invalid argument"},
-    Meaning{ERROR_TOO_MANY_OPEN_FILES, std::errc::too_many_files_open, "Too many open files"},
+    Meaning{ERROR_TOO_MANY_OPEN_FILES, std::errc::too_many_files_open, "Too many open files",
+            ErrorClass::no_descriptor},
     Meaning{ERROR_ACCESS_DENIED, std::errc::permission_denied, "Permission denied"},
     Meaning{ERROR_NETNAME_DELETED, std::errc::connection_reset, "Connection reset by peer"},
     Meaning{ERROR_UNEXP_NET_ERR, std::errc::connection_reset, "Connection reset by peer"},
     Meaning{ERROR_BROKEN_PIPE, std::errc::broken_pipe, "Broken pipe"},
     Meaning{ERROR_SEM_TIMEOUT, std::errc::timed_out, "Connection timed out"},
-    Meaning{ERROR_OPERATION_ABORTED, std::errc::operation_canceled, "Operation canceled"},
+    Meaning{ERROR_OPERATION_ABORTED, std::errc::operation_canceled, "Operation canceled",
+            ErrorClass::interrupted},
     Meaning{ERROR_MORE_DATA, std::errc::message_size, "Message too long"},
-    Meaning{ERROR_NO_SYSTEM_RESOURCES, std::errc::no_buffer_space, "No buffer space available"},
-    Meaning{ERROR_WORKING_SET_QUOTA, std::errc::no_buffer_space, "No buffer space available"},
+    Meaning{ERROR_NO_SYSTEM_RESOURCES, std::errc::no_buffer_space, "No buffer space available",
+            ErrorClass::no_memory},
+    Meaning{ERROR_WORKING_SET_QUOTA, std::errc::no_buffer_space, "No buffer space available",
+            ErrorClass::no_memory},
     Meaning{ERROR_CONNECTION_REFUSED, std::errc::connection_refused, "Connection refused"},
     Meaning{ERROR_GRACEFUL_DISCONNECT, std::errc::connection_reset, "Connection reset by peer"},
     Meaning{ERROR_ADDRESS_ALREADY_ASSOCIATED, std::errc::address_in_use, "Address already in use"},
     Meaning{ERROR_CONNECTION_ABORTED, std::errc::connection_reset, "Connection reset by peer"},
     Meaning{ERROR_NETWORK_UNREACHABLE, std::errc::network_unreachable, "Network is unreachable"},
     Meaning{ERROR_HOST_UNREACHABLE, std::errc::host_unreachable, "No route to host"},
-    Meaning{ERROR_PORT_UNREACHABLE, std::errc::connection_refused, "Connection refused"},
-    Meaning{WSAEINTR, std::errc::interrupted, "Interrupted call"},
+    Meaning{ERROR_PORT_UNREACHABLE, std::errc::connection_refused, "Connection refused",
+            ErrorClass::refused},
+    Meaning{WSAEINTR, std::errc::interrupted, "Interrupted call", ErrorClass::interrupted},
     Meaning{WSAEBADF, std::errc::bad_file_descriptor, "Bad handle"},
     Meaning{WSAEACCES, std::errc::permission_denied, "Permission denied"},
     Meaning{WSAEFAULT, std::errc::bad_address, "Bad address"},
     Meaning{WSAEINVAL, std::errc::invalid_argument, "Invalid argument"},
-    Meaning{WSAEMFILE, std::errc::too_many_files_open, "Too many open files"},
-    Meaning{WSAEWOULDBLOCK, std::errc::operation_would_block, "Operation would block"},
+    Meaning{WSAEMFILE, std::errc::too_many_files_open, "Too many open files",
+            ErrorClass::no_descriptor},
+    Meaning{WSAEWOULDBLOCK, std::errc::operation_would_block, "Operation would block",
+            ErrorClass::would_block},
     Meaning{WSAEINPROGRESS, std::errc::operation_in_progress, "Operation now in progress"},
     Meaning{WSAEALREADY, std::errc::connection_already_in_progress,
             "Operation already in progress"},
@@ -67,14 +79,17 @@ constexpr std::array meanings = {
     Meaning{WSAENETUNREACH, std::errc::network_unreachable, "Network is unreachable"},
     Meaning{WSAENETRESET, std::errc::connection_reset, "Connection reset by peer"},
     Meaning{WSAECONNABORTED, std::errc::connection_reset, "Connection reset by peer"},
-    Meaning{WSAECONNRESET, std::errc::connection_reset, "Connection reset by peer"},
+    Meaning{WSAECONNRESET, std::errc::connection_reset, "Connection reset by peer",
+            ErrorClass::refused},
     Meaning{WSAEDISCON, std::errc::connection_reset, "Connection reset by peer"},
-    Meaning{WSAENOBUFS, std::errc::no_buffer_space, "No buffer space available"},
+    Meaning{WSAENOBUFS, std::errc::no_buffer_space, "No buffer space available",
+            ErrorClass::no_memory},
     Meaning{WSAEISCONN, std::errc::already_connected, "Already connected"},
     Meaning{WSAENOTCONN, std::errc::not_connected, "Not connected"},
     Meaning{WSAESHUTDOWN, std::errc::broken_pipe, "Broken pipe"},
     Meaning{WSAETIMEDOUT, std::errc::timed_out, "Connection timed out"},
-    Meaning{WSAECONNREFUSED, std::errc::connection_refused, "Connection refused"},
+    Meaning{WSAECONNREFUSED, std::errc::connection_refused, "Connection refused",
+            ErrorClass::refused},
     Meaning{WSAEHOSTUNREACH, std::errc::host_unreachable, "No route to host"},
     Meaning{WSASYSNOTREADY, no_condition, "The network is not ready"},
     Meaning{WSAVERNOTSUPPORTED, no_condition, "Winsock 2.2 is not there"},
@@ -84,30 +99,6 @@ constexpr std::array meanings = {
     Meaning{WSATRY_AGAIN, no_condition, "Temporary failure in name resolution"},
     Meaning{WSANO_RECOVERY, no_condition, "Non-recoverable failure in name resolution"},
     Meaning{WSANO_DATA, no_condition, "No address associated with hostname"},
-};
-
-// Whether and when the same call may succeed. Of a datagram socket a reset is an earlier one that
-// bounced.
-struct Class {
-  int code;
-  ErrorClass error_class;
-};
-
-constexpr std::array classes = {
-    Class{0, ErrorClass::none},
-    Class{WSAEWOULDBLOCK, ErrorClass::would_block},
-    Class{WSAEINTR, ErrorClass::interrupted},
-    Class{ERROR_OPERATION_ABORTED, ErrorClass::interrupted},
-    Class{WSAENOBUFS, ErrorClass::no_memory},
-    Class{ERROR_NOT_ENOUGH_MEMORY, ErrorClass::no_memory},
-    Class{ERROR_OUTOFMEMORY, ErrorClass::no_memory},
-    Class{ERROR_NO_SYSTEM_RESOURCES, ErrorClass::no_memory},
-    Class{ERROR_WORKING_SET_QUOTA, ErrorClass::no_memory},
-    Class{WSAEMFILE, ErrorClass::no_descriptor},
-    Class{ERROR_TOO_MANY_OPEN_FILES, ErrorClass::no_descriptor},
-    Class{WSAECONNREFUSED, ErrorClass::refused},
-    Class{WSAECONNRESET, ErrorClass::refused},
-    Class{ERROR_PORT_UNREACHABLE, ErrorClass::refused},
 };
 
 const Meaning* meaning_of(int code) {
@@ -136,9 +127,9 @@ class Category final : public std::error_category {
 }  // namespace
 
 ErrorClass classify(int code) {
-  const auto* const found = std::find_if(classes.begin(), classes.end(),
-                                         [code](const Class& each) { return each.code == code; });
-  return found == classes.end() ? ErrorClass::other : found->error_class;
+  if (code == 0) return ErrorClass::none;
+  const Meaning* const meaning = meaning_of(code);
+  return meaning != nullptr ? meaning->error_class : ErrorClass::other;
 }
 
 const std::error_category& error_category() {
