@@ -349,7 +349,11 @@ Duration ConnectionImpl::silence_max() const {
 
 void ConnectionImpl::start_timer() {
   cancel();
-  const Duration silence = silence_max();
+  arm_for(silence_max());
+}
+
+// From the last activity on; zero is for ever.
+void ConnectionImpl::arm_for(Duration silence) {
   if (silence > Duration::zero() && silence < Time::max() - last_activity_) {
     arm(core_->reactor, last_activity_ + silence);
   }

@@ -145,6 +145,7 @@ class ConnectionImpl final : public Connection, public Owner, public Timer {
   void stop_receiving();
   Duration silence_max() const;
   void start_timer();
+  void arm_for(Duration silence);
 
   Channel channel_;
   // One after the other: of the reply that the kernel still reads where it was received, until our

@@ -36,15 +36,18 @@ std::size_t OutputQueue::room_in_tail() const {
   return tail.block->capacity - used;
 }
 
+// All that one more segment needs; what follows cannot fail.
+BlockPool::Block* OutputQueue::take_block(std::size_t bytes, BlockPool& pool) {
+  if (segments_.size() == segments_.capacity()) segments_.reserve(2 * segments_.size() + 4);
+  return pool.take(bytes);
+}
+
 void OutputQueue::append_copy(std::span<const std::byte> bytes, BlockPool& pool) {
   const std::size_t fitting = std::min(bytes.size(), room_in_tail());
   const auto rest = bytes.subspan(fitting);
   // What can fail comes first.
   BlockPool::Block* block = nullptr;
-  if (!rest.empty()) {
-    if (segments_.size() == segments_.capacity()) segments_.reserve(2 * segments_.size() + 4);
-    block = pool.take(rest.size());
-  }
+  if (!rest.empty()) block = take_block(rest.size(), pool);
   if (fitting > 0) {
     Segment& tail = segments_.back();
     std::memcpy(const_cast<std::byte*>(tail.data) + tail.size, bytes.data(), fitting);
@@ -72,8 +75,7 @@ void OutputQueue::append(const SharedBuffer& buffer, BlockPool& pool) {
 }
 
 void OutputQueue::prepend_copy(std::span<const std::byte> bytes, BlockPool& pool) {
-  if (segments_.size() == segments_.capacity()) segments_.reserve(2 * segments_.size() + 4);
-  BlockPool::Block* const block = pool.take(bytes.size());
+  BlockPool::Block* const block = take_block(bytes.size(), pool);
   std::memcpy(block->bytes(), bytes.data(), bytes.size());
   segments_.insert(segments_.begin() + static_cast<std::ptrdiff_t>(first_),
                    {{}, block, block->bytes(), bytes.size()});

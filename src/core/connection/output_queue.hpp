@@ -78,6 +78,7 @@ class OutputQueue {
   };
 
   std::size_t room_in_tail() const;
+  BlockPool::Block* take_block(std::size_t bytes, BlockPool& pool);
   void drop_front(BlockPool& pool);
 
   std::vector<Segment> segments_;

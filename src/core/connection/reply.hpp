@@ -18,7 +18,6 @@
 #include <array>
 #include <cassert>
 #include <cstddef>
-#include <functional>
 #include <utility>
 
 #include "backends/poller.hpp"

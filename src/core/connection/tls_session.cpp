@@ -65,10 +65,7 @@ void TlsSession::opened() {
   Reactor::Core& core = *connection_.core_;
   if (connection_.state_ == State::connecting) connection_.enter(State::handshaking);
   connection_.last_activity_ = handshake_from_ = core.poller.now();
-  const Duration timeout = connection_.limits_->handshake_timeout;
-  if (timeout > Duration::zero() && timeout < Time::max() - handshake_from_) {
-    connection_.arm(core.reactor, handshake_from_ + timeout);
-  }
+  connection_.arm_for(connection_.limits_->handshake_timeout);
   if (!context_->is_server()) {
     decrypt({});  // a client speaks first
     return connection_.update_receiving();
@@ -96,15 +93,18 @@ void TlsSession::established() {
 
 // --- input ---
 
+// Whether nothing that still comes is wanted.
+bool TlsSession::is_over() const {
+  return connection_.is_ending() ||
+         connection_.has(ConnectionImpl::flag_discarding | ConnectionImpl::flag_peer_ended);
+}
+
 // Whether the stream may go on: not while the protocol has paused or has too much queued, but a
 // handshake always.
 bool TlsSession::takes_input() const {
-  using C = ConnectionImpl;
-  if (connection_.is_ending() || connection_.has(C::flag_discarding | C::flag_peer_ended)) {
-    return false;
-  }
+  if (is_over()) return false;
   return connection_.state_ == State::handshaking ||
-         !connection_.has(C::flag_paused | C::flag_output_full);
+         !connection_.has(ConnectionImpl::flag_paused | ConnectionImpl::flag_output_full);
 }
 
 bool TlsSession::holds_input() const {
@@ -166,10 +166,7 @@ void TlsSession::decrypt(Slice ciphertext) {
         connection_.state_ == State::handshaking ? step_handshake(wire) : read_plaintext(wire);
   }
   assert(connection_.core_->ciphertext.empty());
-  using C = ConnectionImpl;
-  const bool is_over =
-      connection_.is_ending() || connection_.has(C::flag_discarding | C::flag_peer_ended);
-  if (!is_over) held_.assign(wire.input.begin(), wire.input.end());
+  if (!is_over()) held_.assign(wire.input.begin(), wire.input.end());
 }
 
 // Returns whether there may be more to do.
@@ -239,11 +236,10 @@ void TlsSession::reply(Slice plaintext) {
   send_encrypted();
   if (connection_.is_ending()) return;
   if (count < plaintext.size()) {
+    if (!connection_.make_room(plaintext.size() - count, batch_overhead_max)) return;
     connection_.queue_rest(plaintext.subspan(count));
     connection_.queued_more();
   }
-  if (!connection_.make_room(0, batch_overhead_max)) return;
-  connection_.pause_when_full();
   if (connection_.state_ == State::draining && connection_.handed_over()) {
     connection_.on_output_flushed();
   }
@@ -280,7 +276,7 @@ bool TlsSession::encrypt_queued() {
     queue->consume(count, core.blocks);
     goes_on = count > 0;
   }
-  if (queue->empty()) core.give_back_queue(std::exchange(connection_.output_, nullptr));
+  if (queue->empty()) connection_.drop_queue(connection_.output_);
   send_encrypted();
   return goes_on && connection_.output_ != nullptr;
 }

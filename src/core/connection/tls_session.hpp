@@ -79,6 +79,7 @@ class TlsSession {
   ListLinks<TlsSession> turn_links;       // in Core::handshakes_waiting or Core::input_held
 
  private:
+  bool is_over() const;
   bool takes_input() const;
   bool holds_input() const;
   void wait_turn();
